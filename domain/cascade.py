@@ -1,0 +1,112 @@
+"""The cascade: what a directive needs next on its way down.
+
+One cascade for every level: region, district, station and officer are data. It is pure: the
+directive, the tree and the relays known go in, the next step comes out; doing the step and
+asking again reaches the end from any point, so a cascade resumes wherever it was cut.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from domain.directive import Directive
+from domain.fact import Micros, UnitId
+from domain.force import Tree
+from domain.relay import Relay
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Pass the directive on: from each unit, to these units, at that instant."""
+
+    hops: tuple[tuple[UnitId, tuple[UnitId, ...], Micros], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """Let these units serve the officers posted to them, each at its instant."""
+
+    units: tuple[tuple[UnitId, Micros], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing can be done before these units acknowledge, or their grace runs out."""
+
+    units: frozenset[UnitId]
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Every unit in scope has what it should."""
+
+
+Action: TypeAlias = Forward | Serve | Wait | Finish
+
+
+def scope(directive: Directive, tree: Tree) -> frozenset[UnitId]:
+    """Return the units that the directive is to reach.
+
+    A standing directive follows the tree as it stands; another one the tree of its issue.
+    """
+    if directive.order is None:
+        return frozenset()
+    now = frozenset(tree.below(*directive.order.addressees))
+    return now if directive.order.standing else now & directive.scope
+
+
+def next_action(
+    directive: Directive,
+    tree: Tree,
+    relays: Mapping[UnitId, Relay],
+    mustered: frozenset[UnitId],
+) -> Action:
+    """Return the next step of a directive's cascade.
+
+    ``mustered`` are the units for which a roll was ever imported: a unit without one serves
+    when its roll arrives. Units are taken in order of their ids, so that the same cascade
+    writes the same facts.
+    """
+    if directive.order is None or directive.unit is None or directive.ended is not None:
+        return Finish()
+    reach = scope(directive, tree)
+    automatic = directive.order.forward == "automatic"
+    hops: list[tuple[UnitId, tuple[UnitId, ...], Micros]] = []
+    waiting: set[UnitId] = set()
+    for unit, relay in sorted(relays.items()):
+        if relay.received_at is None:
+            continue
+        origin = unit == directive.unit
+        below = frozenset(tree.children.get(unit, ())) & reach if unit in reach else frozenset()
+        due = (frozenset(directive.order.addressees) & reach) - {unit} if origin else frozenset()
+        missing = (below | due) - relay.forwarded_to
+        if relay.forwarded_at is not None:
+            missing -= relays.keys()  # only units that came later, of a standing directive
+            at = relay.forwarded_at
+        elif automatic or origin:
+            at = relay.received_at
+        elif relay.acknowledged_at is not None:
+            at = relay.acknowledged_at
+        else:
+            waiting.add(unit)
+            continue
+        if relay.forwarded_at is None or missing:
+            # Straight from the issuer first, so that the addressed do not wait for those between.
+            hops.append((unit, tuple(sorted(missing)), at))
+        if origin and hops and hops[-1][0] == unit:
+            return Forward((hops[-1],))
+    if hops:
+        return Forward(tuple(hops))
+    to_serve = tuple(
+        (unit, relay.forwarded_at)
+        for unit, relay in sorted(relays.items())
+        if relay.forwarded_at is not None
+        and relay.served_at is None
+        and unit in reach
+        and unit in mustered
+    )
+    if to_serve:
+        return Serve(to_serve)
+    if waiting:
+        return Wait(frozenset(waiting))
+    return Finish()
