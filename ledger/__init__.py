@@ -1,0 +1,1 @@
+"""The first floor: the only writer. Streams, transactions and how they are stored."""
