@@ -1,0 +1,125 @@
+"""Where projections are written and read: a connection, its dialect, and what it knows.
+
+Out: statements run on both databases; table names stand in braces, so that a rebuild can
+write beside the live tables.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Protocol
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.engine import Connection, CursorResult
+
+from domain.directive import DIRECTIVE, Directive, stream
+from domain.fact import Micros
+from ledger.codec import decode
+from ledger.store import select_stream
+from projections.tables import metadata
+
+NAMES = (*metadata.tables, "checkpoints", "raw_standing", "raw_answers")
+
+
+@cache
+def _statement(sql: str, prefix: str) -> TextClause:
+    return text(sql.format_map({name: prefix + name for name in NAMES}))
+
+
+class Bulk(Protocol):
+    """Puts many rows into a table at once."""
+
+    def __call__(
+        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]], /
+    ) -> int: ...
+
+
+@dataclass
+class Database:
+    """One connection's view of the projections."""
+
+    conn: Connection
+    bulk: Bulk | None = None
+    """None for a reader."""
+    prefix: str = ""
+    """Before every table's name: a rebuild writes beside the live tables."""
+    staged: bool = False
+    """A rebuild: what is counted is counted once, at the end."""
+    directives: dict[str, Directive] = field(default_factory=dict)
+    """Directives as folded so far in this transaction."""
+
+    def __post_init__(self) -> None:
+        self.dialect = self.conn.dialect.name
+
+    def run(self, sql: str, *, stream: bool = False, **params: object) -> CursorResult[Any]:
+        """Run one statement; ``stream`` fetches its rows a page at a time."""
+        statement = _statement(sql, self.prefix)
+        if stream:
+            statement = statement.execution_options(stream_results=True, yield_per=5_000)
+        return self.conn.execute(statement, params)
+
+    def each(self, sql: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Run one statement for each row of values."""
+        if rows:
+            self.conn.execute(_statement(sql, self.prefix), rows)
+
+    def put(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+        """Insert many rows into a projection table."""
+        return self._bulk(self.prefix + table, columns, rows)
+
+    def stage(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+        """Lay rows into an emptied stage."""
+        self.conn.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608 - a stage's own name
+        return self._bulk(table, columns, rows)
+
+    def _bulk(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+        if self.bulk is None:
+            make = ", ".join(f":{column}" for column in columns)
+            names = ", ".join(columns)
+            values = [dict(zip(columns, row, strict=True)) for row in rows]
+            if values:
+                self.conn.execute(text(f"INSERT INTO {table} ({names}) VALUES ({make})"), values)  # noqa: S608
+            return len(values)
+        return self.bulk(table, columns, rows)
+
+    def checkpoint(self, name: str) -> int:
+        """Return how far a reading of the ledger has come; 0 at the start."""
+        return int(self.run("SELECT value FROM {checkpoints} WHERE name = :n", n=name).scalar() or 0)
+
+    def mark(self, name: str, value: int) -> None:
+        """Set a checkpoint."""
+        self.run(
+            "INSERT INTO {checkpoints} (name, value) VALUES (:n, :v)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            n=name,
+            v=value,
+        )
+
+    def directive(self, directive: str, known: int | None = None) -> Directive:
+        """Fold a directive from its own stream, up to a position if one is given."""
+        if known is None and directive in self.directives:
+            return self.directives[directive]
+        office = directive.rsplit("-", 2)[0]
+        history = [
+            decode(name, state)
+            for position, _, _, name, state in select_stream(self.conn, stream(directive, office))
+            if known is None or position <= known
+        ]
+        folded = DIRECTIVE.fold(history)  # type: ignore[arg-type]  # the stream holds only its facts
+        if known is None:
+            self.directives[directive] = folded
+        return folded
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a question stands on: what had happened at `at`, as far as `known`."""
+
+    at: Micros
+    known: int | None = None
+    """A position, inclusive; None for all that is known."""
+
+
+def named(columns: Sequence[str]) -> str:
+    """Join column names for a statement."""
+    return ", ".join(columns)

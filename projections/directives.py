@@ -1,0 +1,86 @@
+"""Every directive: its number, state and wording in force. In: directive facts."""
+
+import unicodedata
+from collections.abc import Sequence
+
+from domain import directive
+from domain.directive import DIRECTIVE
+from domain.errors import Misused, Unknown
+from domain.fact import micros
+from ledger.codec import Entry
+from projections.database import Database
+from projections.force import text
+from projections.tables import columns
+
+
+def cited(number: str) -> str:
+    """Return a number as it is compared: NFC, trimmed, spaces folded; case and slashes count."""
+    return " ".join(unicodedata.normalize("NFC", number).split())
+
+
+def apply(db: Database, entry: Entry) -> bool:
+    """Write down one directive fact; tell whether everybody is asked again."""
+    position, stream, _, fact = entry
+    name = stream.removeprefix("directive-").rsplit(".", 1)[0]
+    before = db.directives.get(name) or db.directive(name, known=position - 1)
+    db.directives[name] = DIRECTIVE.evolve(before, fact)  # type: ignore[arg-type]
+    match fact:
+        case directive.Issued():
+            order = fact.order
+            db.put(
+                "directives",
+                columns("directives"),
+                [
+                    (
+                        fact.directive, position, fact.year, fact.serial, fact.number,
+                        text(order.terms.subject), order.issuer, fact.unit, fact.text,
+                        micros(fact.at), None, None, 1, 1, int(order.standing),
+                    )  # fmt: skip
+                ],
+            )
+            return False
+        case directive.Amended():
+            db.run(
+                "UPDATE {directives} SET version = :v, subject = :s,"
+                " asked = CASE WHEN :m = 1 THEN :v ELSE asked END WHERE directive = :d",
+                d=name, v=fact.version, s=text(fact.terms.subject), m=int(fact.material),
+            )  # fmt: skip
+            return fact.material
+        case directive.Superseded() | directive.Withdrawn():
+            db.run(
+                "UPDATE {directives} SET ended_at = :t, ended = :e WHERE directive = :d",
+                d=name,
+                t=micros(fact.at),
+                e="superseded" if isinstance(fact, directive.Superseded) else "withdrawn",
+            )
+            return False
+        case _:
+            msg = f"{fact.stored} is not a fact of a directive"
+            raise TypeError(msg)
+
+
+def find(db: Database, ref: str) -> str:
+    """Return the id of the directive that ``ref`` cites by id or number.
+
+    Raises:
+        Unknown: no directive is cited so.
+        Misused: several are.
+
+    """
+    if db.run("SELECT 1 FROM {directives} WHERE directive = :d", d=ref).first():
+        return ref
+    wanted = cited(ref)
+    found = [
+        row[0]
+        for row in db.run("SELECT directive, number FROM {directives} ORDER BY directive")
+        if cited(row[1]) == wanted
+    ]
+    if not found:
+        raise Unknown(
+            f"There is no directive {ref!r} here; `farman status` lists those there are."
+        )
+    if len(found) > 1:
+        raise Misused(
+            f"Several directives are numbered {ref!r}: {', '.join(found)}. Name one by its id."
+        )
+    return found[0]

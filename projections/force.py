@@ -1,0 +1,137 @@
+"""The force as it stood: units, posts, holders, for any instant and any knowledge of it.
+
+In: force, unit and post facts. Out: `tree`. The tables hold what each entry said; a few
+thousand rows, folded when asked.
+"""
+
+from collections.abc import Sequence
+
+import orjson
+
+from domain import force
+from domain.fact import FOREVER, Micros, OfficerId, PostId, Text, UnitId, micros
+from domain.force import Post, Tree, Unit
+from ledger.codec import Entry
+from projections.database import Database, Moment
+from projections.tables import columns
+
+
+def text(value: Text) -> str:
+    """Return a text by language as it stands in a table."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def apply(db: Database, entries: Sequence[Entry]) -> None:
+    """Write down what the entries say of units and posts."""
+    forces: list[tuple[object, ...]] = []
+    units: list[tuple[object, ...]] = []
+    posts: list[tuple[object, ...]] = []
+    charges: list[tuple[object, ...]] = []
+    for position, _, _, fact in entries:
+        at = micros(fact.at)
+        match fact:
+            case force.Described():
+                forces.append((position, at, fact.force, text(fact.name), fact.timezone))
+            case force.Established():
+                units.append((fact.unit, position, at, fact.kind, text(fact.name), fact.parent, 1))
+            case force.Renamed():
+                units.append((fact.unit, position, at, None, text(fact.name), None, 0))
+            case force.Reclassified():
+                units.append((fact.unit, position, at, fact.kind, None, None, 0))
+            case force.Moved():
+                units.append((fact.unit, position, at, None, None, fact.parent, 0))
+            case force.Created() | force.Revised():
+                posts.append(
+                    (fact.post, position, at, fact.unit, text(fact.title), fact.rank, int(fact.head))
+                )
+            case force.ChargeAssumed():
+                charges.append((fact.post, fact.officer, position, at, fact.charge))
+            case force.ChargeRelinquished():
+                charges.append((fact.post, fact.officer, position, at, None))
+            case _:
+                msg = f"{fact.stored} is not a fact of the force"
+                raise TypeError(msg)
+    for table, rows in (("force", forces), ("units", units), ("posts", posts), ("charges", charges)):
+        if rows:
+            db.put(table, columns(table), rows)
+
+
+def described(db: Database, known: int | None = None) -> tuple[str, Text, str] | None:
+    """Return the force's slug, name and time zone; None before it was imported."""
+    row = db.run(
+        "SELECT force, name, timezone FROM {force} WHERE position <= :p ORDER BY position DESC LIMIT 1",
+        p=FOREVER if known is None else known,
+    ).first()
+    return None if row is None else (row[0], orjson.loads(row[1]), row[2])
+
+
+def tree(db: Database, moment: Moment) -> Tree:
+    """Return the command tree, its posts and their holders at a moment."""
+    known = FOREVER if moment.known is None else moment.known
+    params = {"t": moment.at, "p": known}
+    units: dict[UnitId, Unit] = {}
+    for unit, kind, name, parent, established in db.run(
+        "SELECT unit, kind, name, parent, established FROM {units}"
+        " WHERE at <= :t AND position <= :p ORDER BY unit, at, position",
+        **params,
+    ):
+        before = units.get(unit)
+        if before is None:
+            if kind is None:
+                continue  # something dated before its unit was established
+            units[unit] = Unit(unit, kind, orjson.loads(name), parent)
+        else:
+            units[unit] = Unit(
+                unit,
+                kind or before.kind,
+                before.name if name is None else orjson.loads(name),
+                parent if established or parent else before.parent,
+            )
+    created: dict[str, Micros] = {}
+    said: dict[str, tuple[str, str, int | None, int]] = {}
+    for post, at, unit, title, rank, head in db.run(
+        "SELECT post, at, unit, title, rank, head FROM {posts}"
+        " WHERE at <= :t AND position <= :p ORDER BY post, at, position",
+        **params,
+    ):
+        created.setdefault(post, at)
+        said[post] = (unit, title, rank, head)
+    holders, freed = _charges(db, moment)
+    posts: dict[PostId, Post] = {}
+    for name, (unit, title, rank, head) in said.items():
+        post = PostId(name)
+        held = force.seniority(holders.get(post, {}).values())
+        posts[post] = Post(
+            post,
+            UnitId(unit),
+            orjson.loads(title),
+            rank,
+            bool(head),
+            held,
+            None if held else max(freed.get(post, 0), created[post]),
+        )
+    return Tree(units, posts)
+
+
+def _charges(
+    db: Database, moment: Moment
+) -> tuple[dict[PostId, dict[OfficerId, tuple[OfficerId, str, Micros]]], dict[PostId, Micros]]:
+    holders: dict[PostId, dict[OfficerId, tuple[OfficerId, str, Micros]]] = {}
+    freed: dict[PostId, Micros] = {}
+    for post, officer, at, charge in db.run(
+        "SELECT post, officer, at, charge FROM {charges}"
+        " WHERE at <= :t AND position <= :p ORDER BY post, at, position",
+        t=moment.at,
+        p=FOREVER if moment.known is None else moment.known,
+    ):
+        held = holders.setdefault(post, {})
+        if charge is None:
+            if held.pop(officer, None) and not held:
+                freed[post] = at
+            continue
+        if charge == "substantive":
+            for other, (_, kind, _) in list(held.items()):
+                if kind == "substantive" and other != officer:
+                    del held[other]  # a post has one substantive holder
+        held[officer] = (officer, charge, at)
+    return holders, freed

@@ -1,0 +1,144 @@
+"""Where a directive is, and who is sitting on it. In: relay facts, in ledger order.
+
+The relays come out as the domain's own state, for any knowledge: each column has the entry
+beside it that said so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from domain import relay
+from domain.fact import FOREVER, ClauseId, Micros, UnitId, micros
+from domain.relay import Relay
+from ledger.codec import Entry
+from projections.database import Database, Moment
+from projections.tables import columns
+
+
+def parts(stream: str) -> tuple[str, str]:
+    """Return the directive and unit of a relay's stream."""
+    directive, unit, _ = stream.removeprefix("relay-").split(".")
+    return directive, unit
+
+
+def apply(db: Database, entries: Sequence[Entry]) -> None:
+    """Write the entries' steps; each statement serves all its entries of one kind in a row."""
+    start = 0
+    for end in range(1, len(entries) + 1):
+        if end == len(entries) or type(entries[end].fact) is not type(entries[start].fact):
+            _apply(db, entries[start:end])
+            start = end
+
+
+def _apply(db: Database, entries: Sequence[Entry]) -> None:
+    fact = entries[0].fact
+    rows: list[dict[str, object]] = []
+    if isinstance(fact, relay.Received):
+        blank = dict.fromkeys(columns("hops"))
+        received = []
+        for position, stream, _, each in entries:
+            directive, unit = parts(stream)
+            row = blank | {
+                "directive": directive,
+                "unit": unit,
+                "sender": each.sender,  # type: ignore[attr-defined]
+                "parent": each.parent,  # type: ignore[attr-defined]
+                "received_at": micros(each.at),
+                "received_position": position,
+            }
+            received.append(tuple(row.values()))
+        db.put("hops", columns("hops"), received)
+        return
+    for position, stream, _, each in entries:
+        directive, unit = parts(stream)
+        row = {"d": directive, "u": unit, "t": micros(each.at), "p": position}
+        match each:
+            case relay.ReceivedAgain():
+                row |= {"via": each.via}
+            case relay.Acknowledged():
+                row |= {"by": each.by, "officer": each.officer}
+            case relay.Forwarded():
+                since = each.vacant_since
+                row |= {"v": None if since is None else micros(datetime.fromisoformat(since))}
+            case relay.Escalated():
+                row |= {
+                    "c": each.clause, "l": each.level, "n": each.officers, "to": each.to_unit,
+                    "post": each.to_post, "officer": each.to_officer,
+                }  # fmt: skip
+            case _:
+                pass
+        rows.append(row)
+    db.each(_STATEMENTS[type(fact)], rows)
+
+
+_HERE = " WHERE directive = :d AND unit = :u"
+_STATEMENTS = {
+    relay.ReceivedAgain: "UPDATE {hops} SET via = :via, via_position = :p" + _HERE,
+    relay.Acknowledged: (
+        "UPDATE {hops} SET acknowledged_at = :t, acknowledged_position = :p,"
+        " acknowledged_by = :by, acknowledged_officer = :officer" + _HERE
+    ),
+    relay.Forwarded: (
+        "UPDATE {hops} SET forwarded_at = :t, forwarded_position = :p, vacant_since = :v"
+        + _HERE
+        + " AND forwarded_at IS NULL"
+    ),
+    relay.OfficersServed: (
+        "UPDATE {hops} SET served_at = :t, served_position = :p" + _HERE + " AND served_at IS NULL"
+    ),
+    relay.Reminded: "UPDATE {hops} SET reminded_at = :t" + _HERE,
+    relay.Escalated: (
+        "INSERT INTO {escalations} (directive, unit, clause, level, position, at, officers,"
+        " to_unit, to_post, to_officer) VALUES (:d, :u, :c, :l, :p, :t, :n, :to, :post, :officer)"
+    ),
+}
+
+
+def relays(db: Database, directive: str, moment: Moment | None = None) -> dict[UnitId, Relay]:
+    """Return the relays of a directive; at a moment, what had happened and was known.
+
+    Without a moment also which units each forwarded to, for the cascade.
+    """
+    t = FOREVER if moment is None else moment.at
+    p = FOREVER if moment is None or moment.known is None else moment.known
+    rows = db.run(
+        "SELECT unit, sender, via, via_position, received_at, received_position,"
+        " acknowledged_at, acknowledged_position, forwarded_at, forwarded_position,"
+        " served_at, served_position, reminded_at FROM {hops} WHERE directive = :d",
+        d=directive,
+    )
+
+    def seen(at: Micros | None, position: int | None) -> Micros | None:
+        return at if at is not None and at <= t and (position or 0) <= p else None
+
+    found: dict[UnitId, Relay] = {}
+    for row in rows:
+        if seen(row[4], row[5]) is None:
+            continue
+        found[row[0]] = Relay(
+            received_at=row[4],
+            sender=row[1],
+            via=row[2] if row[3] is not None and row[3] <= p else None,
+            acknowledged_at=seen(row[6], row[7]),
+            forwarded_at=seen(row[8], row[9]),
+            served_at=seen(row[10], row[11]),
+            reminded=row[12] is not None,
+        )
+    if moment is None:
+        to: dict[str, set[UnitId]] = {}
+        for unit, relay_ in found.items():
+            for sender in (relay_.sender, relay_.via):
+                if sender is not None:
+                    to.setdefault(sender, set()).add(unit)
+        found = {
+            unit: replace(relay_, forwarded_to=frozenset(to.get(unit, ())))
+            for unit, relay_ in found.items()
+        }
+    return found
+
+
+def escalated(db: Database, directive: str) -> set[tuple[str, ClauseId, int]]:
+    """Return the unit, clause and level of every escalation recorded."""
+    rows = db.run("SELECT unit, clause, level FROM {escalations} WHERE directive = :d", d=directive)
+    return {(row[0], row[1], row[2]) for row in rows}

@@ -1,0 +1,87 @@
+"""A page of the ledger, applied: every projection, in ledger order, as far as the page goes.
+
+Safe: rows and checkpoint change in the caller's one transaction, so a page is applied once.
+Neighbouring entries of one kind are taken together; a kind that reads what another wrote
+comes after it, because the ledger has it after it.
+"""
+
+from collections.abc import Callable, Sequence
+
+from domain import directive, force, relay, roll, roll_call, service
+from domain.fact import Fact, micros
+from ledger.codec import Entry
+from projections import answers, directives, hops, standing
+from projections import force as force_
+from projections import roll as roll_
+from projections.database import Database
+
+PAGE = 5_000
+"""Entries in one transaction."""
+
+
+def _roll(db: Database, entries: Sequence[Entry]) -> None:
+    standing.moves(db, roll_.apply(db, entries))
+
+
+def _directives(db: Database, entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        if directives.apply(db, entry):
+            standing.ask_again(db, entry.stream.removeprefix("directive-").rsplit(".", 1)[0])
+
+
+def _serve(db: Database, entries: Sequence[Entry]) -> None:
+    hops.apply(db, entries)
+    standing.serve(db, entries)
+
+
+_KINDS: tuple[tuple[Callable[[Database, Sequence[Entry]], None], tuple[type[Fact], ...]], ...] = (
+    (
+        force_.apply,
+        (
+            force.Described, force.Established, force.Renamed, force.Reclassified, force.Moved,
+            force.Created, force.Revised, force.ChargeAssumed, force.ChargeRelinquished,
+        ),
+    ),
+    (
+        _roll,
+        (
+            roll.Mustered, roll.Corrected, roll.Posted, roll.Promoted, roll.DutyChanged,
+            roll.Retired,
+        ),
+    ),
+    (
+        _directives,
+        (directive.Issued, directive.Amended, directive.Superseded, directive.Withdrawn),
+    ),
+    (
+        hops.apply,
+        (
+            relay.Received, relay.ReceivedAgain, relay.Acknowledged, relay.Forwarded,
+            relay.Reminded, relay.Escalated,
+        ),
+    ),
+    (_serve, (relay.OfficersServed,)),
+    (standing.plead, (service.Contested, service.Decided, service.Exempted)),
+    (
+        answers.apply,
+        (service.Read, service.Acknowledged, service.Complied, roll_call.Held),
+    ),
+)  # fmt: skip
+_APPLY = {cls: apply for apply, classes in _KINDS for cls in classes}
+"""Every fact has exactly one line here; a test holds it against the codec."""
+
+
+def apply(db: Database, entries: Sequence[Entry]) -> None:
+    """Apply the entries, in order, and move the checkpoint to the last of them."""
+    if not entries:
+        return
+    start = 0
+    for end in range(1, len(entries) + 1):
+        if (
+            end == len(entries)
+            or _APPLY[type(entries[end].fact)] is not _APPLY[type(entries[start].fact)]
+        ):
+            _APPLY[type(entries[start].fact)](db, entries[start:end])
+            start = end
+    db.mark("position", entries[-1].position)
+    db.mark("recorded_at", micros(entries[-1].fact.recorded_at))

@@ -1,0 +1,39 @@
+"""Whom a directive binds, as a condition on the roll. The rule is `domain.population`."""
+
+from collections.abc import Iterable
+
+from domain.directive import Directive
+from domain.fact import UnitId
+from domain.force import Tree
+from domain.population import eligible, spared
+from projections.database import Database
+
+
+def matching(db: Database, directive: Directive, tree: Tree, units: Iterable[UnitId]) -> tuple[str, dict[str, object]]:
+    """Return a condition on a roll row ``r``, with its values: he matches, in one of these units.
+
+    The units are staged in `seen_units`, less those that the directive leaves out.
+    """
+    order = directive.order
+    if order is None:
+        return "false", {}
+    population = order.population
+    db.stage("seen_units", ("unit",), ((unit,) for unit in eligible(population, tree, units)))
+    terms = ["r.gone = 0", "r.unit IN (SELECT unit FROM seen_units)"]
+    values: dict[str, object] = {}
+    if population.rank_from is not None:
+        terms.append("r.rank >= :rank_from")
+        values["rank_from"] = population.rank_from
+    if population.rank_to is not None:
+        terms.append("r.rank <= :rank_to")
+        values["rank_to"] = population.rank_to
+    for name, chosen, sense in (
+        ("duty", population.duty, "IN"),
+        ("officer", sorted(spared(population, tree)) or None, "NOT IN"),
+    ):
+        if chosen is None:
+            continue
+        binds = {f"{name}_{n}": value for n, value in enumerate(chosen)}
+        values |= binds
+        terms.append(f"r.{name} {sense} ({', '.join(':' + bind for bind in binds)})")
+    return " AND ".join(terms), values

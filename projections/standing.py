@@ -1,0 +1,396 @@
+"""How each officer stands with each directive.
+
+In: `relay.officers_served`, contests, decisions, exemptions, and (through `answers`) answers.
+Out: a row for each officer served, kept with the tally in the same transaction.
+Safe: set-wise for everybody who only answers; officers who moved, left, contested or were
+exempted since they were served are counted one by one, from all that is known of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from domain import relay, service
+from domain.directive import Directive
+from domain.fact import FOREVER, ClauseId, Micros, micros
+from domain.standing import (
+    Asked,
+    Officer,
+    Plea,
+    acts_of,
+    freed,
+    last_of,
+    open_due,
+    overdue_spans,
+)
+from ledger.codec import Entry
+from projections import roll
+from projections.database import Database
+from projections.hops import parts
+from projections.roll import Span
+from projections.tables import EXACT, columns
+from projections.tally import OVERDUE, SERVED, Deltas, load_parts, moved_parts, store_parts
+
+Key = tuple[str, str]
+"""Directive, officer."""
+RAW_STANDING = ("directive", "officer", "served_by", "served_at", "received_at", "position")
+"""What a rebuild stages of a service."""
+READ, ACKNOWLEDGED, COMPLIED, ENDED = 1, 2, 4, 8
+"""The bits of `answers.marks`."""
+
+
+class Said(NamedTuple):
+    """An answer as the ledger has it."""
+
+    at: Micros
+    position: int
+    level: int
+    clause: ClauseId | None
+    version: int
+
+
+@dataclass(slots=True)
+class Row:
+    """A row of `standing`, with what belongs to it."""
+
+    unit: str
+    served_by: str
+    served_at: Micros
+    received_at: Micros
+    read_at: Micros | None
+    acknowledged_at: Micros | None
+    complied_at: Micros | None
+    due_at: Micros | None
+    moved: int
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What an officer's answers come to, and which answer each mark rests on."""
+
+    read_at: Micros | None
+    acknowledged_at: Micros | None
+    acts: tuple[Micros | None, ...]
+    bits: dict[int, int]
+    """By position."""
+
+
+def asked(db: Database, directive: str) -> Asked:
+    """Return what a directive asks by all that is known now."""
+    return Asked.of(db.directive(directive), FOREVER)
+
+
+def by_hours(directive: Directive) -> bool:
+    """Tell whether the tally counts a directive: not once a material amendment asked anew."""
+    return not any(version.material for version in directive.versions)
+
+
+def load(db: Database, keys: Iterable[Key]) -> dict[Key, Row]:
+    """Return the rows of these officers; those not served are absent."""
+    db.stage("stage_keys", ("n", "directive", "officer"), ((0, d, o) for d, o in keys))
+    return {
+        (row[0], row[1]): Row(*row[2:])
+        for row in db.run(
+            "SELECT s.directive, s.officer, s.unit, s.served_by, s.served_at, s.received_at,"
+            " s.read_at, s.acknowledged_at, s.complied_at, s.due_at, s.moved"
+            " FROM stage_keys k JOIN {standing} s"
+            " ON s.directive = k.directive AND s.officer = k.officer"
+        )
+    }
+
+
+def said(db: Database, keys: Iterable[Key]) -> dict[Key, list[Said]]:
+    """Return the answers of these officers, in no order."""
+    db.stage("stage_keys", ("n", "directive", "officer"), ((0, d, o) for d, o in keys))
+    found: dict[Key, list[Said]] = defaultdict(list)
+    for row in db.run(
+        "SELECT a.directive, a.officer, a.at, a.position, a.level, a.clause, a.version"
+        " FROM stage_keys k JOIN {answers} a"
+        " ON a.directive = k.directive AND a.officer = k.officer"
+    ):
+        found[row[0], row[1]].append(Said(*row[2:]))
+    return found
+
+
+def pleas(db: Database, keys: Iterable[Key]) -> dict[Key, list[Plea]]:
+    """Return contests, decisions and exemptions of these officers, by instant, then entry."""
+    db.stage("stage_keys", ("n", "directive", "officer"), ((0, d, o) for d, o in keys))
+    found: dict[Key, list[Plea]] = defaultdict(list)
+    for row in db.run(
+        "SELECT p.directive, p.officer, p.at, p.position, p.kind, p.clause"
+        " FROM stage_keys k JOIN {pleas} p"
+        " ON p.directive = k.directive AND p.officer = k.officer ORDER BY p.at, p.position"
+    ):
+        found[row[0], row[1]].append(Plea(*row[2:]))
+    return found
+
+
+def marks_of(answers: Sequence[Said], asked: Asked, row: Row) -> Marks:
+    """Find the earliest answer of each kind; of two at one instant, the earlier entry."""
+    read = acknowledged = None
+    known: dict[ClauseId | None, Micros] = {}
+    bits: dict[int, int] = {}
+    complied = False
+    for one in sorted(answers):
+        mine = 0
+        if one.version >= asked.version:
+            if read is None:
+                read, mine = one.at, READ
+            if one.level > 1 and acknowledged is None:
+                acknowledged, mine = one.at, mine | ACKNOWLEDGED
+            if one.level == 3 and one.clause not in known:  # noqa: PLR2004 - service.LEVEL
+                known[one.clause] = one.at
+                if not complied and last_of(acts_of(asked.required, known)) is not None:
+                    complied, mine = True, mine | COMPLIED
+        bits[one.position] = mine
+    acts = acts_of(asked.required, known)
+    ends = {
+        end
+        for _, end in overdue_spans(
+            row.served_at, asked.dues(row.received_at, row.served_at), acts
+        )
+    }
+    for one in sorted(answers):
+        if one.level == 3 and one.at in ends and one.version >= asked.version:  # noqa: PLR2004
+            ends.discard(one.at)
+            bits[one.position] |= ENDED
+    return Marks(read, acknowledged, acts, bits)
+
+
+def serve(db: Database, entries: Sequence[Entry]) -> None:
+    """Write a row for each officer served; who was served before keeps his first service."""
+    deltas = Deltas()
+    received: dict[Key, Micros] = {}
+    later: list[Key] = []
+    rows: list[tuple[object, ...]] = []
+    names = columns("standing")
+    latest = db.checkpoint("roll_at")
+    for position, stream, _, fact in entries:
+        assert isinstance(fact, relay.OfficersServed)  # noqa: S101 - by the caller's dispatch
+        directive, unit = parts(stream)
+        if not fact.officers:
+            continue
+        served = micros(fact.at)
+        at = received.get((directive, unit))
+        if at is None:
+            at = received[directive, unit] = _received(db, directive, unit)
+        rules = asked(db, directive)
+        dues = rules.dues(at, served)
+        due = min((due for due in dues if due is not None), default=None)
+        if db.staged:
+            raw = (unit, served, at, position)
+            rows += [(directive, officer, *raw) for officer in fact.officers]
+            continue
+        rows += [
+            (directive, officer, unit, unit, served, at, position, None, None, None, due, 0)
+            for officer in fact.officers
+        ]
+        if not by_hours(db.directive(directive)):
+            continue
+        deltas.add(directive, EXACT, served, unit, SERVED, len(fact.officers))
+        if due is not None:
+            start = max(due, served)
+            deltas.add(directive, EXACT, start, unit, OVERDUE, len(fact.officers))
+        if latest > served:
+            later += [(directive, officer) for officer in fact.officers]
+    if db.staged:
+        db.put("raw_standing", RAW_STANDING, rows)
+        return
+    db.put("standing", names, rows)
+    deltas.write(db)
+    if later:
+        db.stage("stage_keys", ("n", "directive", "officer"), ((0, d, o) for d, o in later))
+        changed = db.run(
+            "SELECT k.directive, k.officer FROM stage_keys k JOIN {standing} s"
+            " ON s.directive = k.directive AND s.officer = k.officer"
+            " WHERE EXISTS (SELECT 1 FROM {roll} r WHERE r.officer = k.officer"
+            " AND r.at > s.served_at)"
+        ).fetchall()
+        recount(db, [(row[0], row[1]) for row in changed])
+
+
+def _received(db: Database, directive: str, unit: str) -> Micros:
+    row = db.run(
+        "SELECT received_at FROM {hops} WHERE directive = :d AND unit = :u", d=directive, u=unit
+    ).first()
+    return int(row[0]) if row is not None else 0
+
+
+def plead(db: Database, entries: Sequence[Entry]) -> None:
+    """Write contests, decisions and exemptions, and count the officers anew."""
+    rows: list[tuple[object, ...]] = []
+    for position, stream, _, fact in entries:
+        directive, officer, _ = stream.removeprefix("service-").split(".")
+        at = micros(fact.at)
+        match fact:
+            case service.Contested():
+                rows.append(
+                    (directive, officer, position, "contested", None, at, fact.actor, fact.reason)
+                )
+            case service.Decided():
+                rows.append(
+                    (directive, officer, position, fact.outcome, None, at, fact.by, fact.reason)
+                )
+            case service.Exempted():
+                rows.append(
+                    (directive, officer, position, "exempted", fact.clause, at, fact.by, fact.reason)
+                )
+            case _:
+                msg = f"{fact.stored} is not a plea"
+                raise TypeError(msg)
+    db.put("pleas", columns("pleas"), rows)
+    if not db.staged:
+        recount(db, list(dict.fromkeys((str(row[0]), str(row[1])) for row in rows)))
+
+
+def moves(db: Database, officers: set[str]) -> None:
+    """Count officers anew whose unit or service in the force changed."""
+    if db.staged or not officers:
+        return
+    keys = [
+        (directive, officer)
+        for (directive,) in db.run("SELECT directive FROM {directives}").fetchall()
+        for officer in officers
+    ]
+    recount(db, keys)
+
+
+def is_moved(row: Row, spans: Sequence[Span], has_pleas: bool) -> bool:  # noqa: FBT001
+    """Tell whether an officer's counts must be kept by instants."""
+    since = [span for span in spans if span.until > row.served_at]
+    return has_pleas or not (
+        len(since) == 1
+        and since[0].at <= row.served_at
+        and since[0].unit == row.served_by
+        and since[0].gone == 0
+    )
+
+
+def recount(db: Database, keys: Sequence[Key]) -> None:
+    """Take what these officers put into the tally out, and put in what holds by all known now."""
+    rows = load(db, keys)
+    if not rows:
+        return
+    before = load_parts(db)
+    answers = said(db, rows)
+    spoken = pleas(db, rows)
+    where = roll.where(db, {officer for _, officer in rows})
+    deltas = Deltas()
+    now: dict[Key, list[tuple[Micros, str, list[int]]]] = {}
+    standing: list[tuple[object, ...]] = []
+    marks: list[tuple[object, ...]] = []
+    for key, row in rows.items():
+        directive, officer = key
+        rules = asked(db, directive)
+        hourly = by_hours(db.directive(directive))
+        mine = answers.get(key, [])
+        found = marks_of(mine, rules, row)
+        dues = rules.dues(row.received_at, row.served_at)
+        spans = where[officer]
+        moved = is_moved(row, spans, key in spoken)
+        if hourly:
+            if key in before:
+                deltas.parts(directive, before[key], -1)
+            else:
+                _plain(deltas, directive, row, found, dues, -1)
+            if moved:
+                whole = Officer(
+                    row.served_at, dues, found.read_at, found.acknowledged_at, found.acts,
+                    spoken.get(key, ()),
+                )  # fmt: skip
+                now[key] = moved_parts(whole, spans, rules.required)
+                deltas.parts(directive, now[key], 1)
+            else:
+                _plain(deltas, directive, row, found, dues, 1)
+        unit, due = settled(row, found, dues, spans, spoken.get(key, ()), rules)
+        standing.append(
+            (directive, officer, unit, found.read_at, found.acknowledged_at,
+             last_of(found.acts), due, int(moved))
+        )  # fmt: skip
+        counts = hourly and not moved
+        marks += [
+            (directive, officer, one.position, row.served_by, found.bits[one.position] if counts else 0)
+            for one in mine
+        ]
+    write(db, standing, marks)
+    db.stage("stage_keys", ("n", "directive", "officer"), ((0, d, o) for d, o in rows))
+    db.run(
+        "DELETE FROM {tally_parts} WHERE (directive, officer) IN"
+        " (SELECT directive, officer FROM stage_keys)"
+    )
+    store_parts(db, now)
+    deltas.write(db)
+
+
+def settled(
+    row: Row,
+    found: Marks,
+    dues: Sequence[Micros | None],
+    spans: Sequence[Span],
+    spoken: Sequence[Plea],
+    rules: Asked,
+) -> tuple[str, Micros | None]:
+    """Return the unit where an officer is by all known, and his earliest due still open."""
+    last = next((span for span in reversed(spans) if span.unit is not None), None)
+    unit = row.served_by if last is None or last.unit is None else last.unit
+    exempt, free, _ = freed(spoken, FOREVER, rules.required)
+    gone = last is not None and last.gone != 0
+    return unit, None if exempt or gone else open_due(dues, found.acts, free)
+
+
+def _plain(
+    deltas: Deltas,
+    directive: str,
+    row: Row,
+    found: Marks,
+    dues: Sequence[Micros | None],
+    by: int,
+) -> None:
+    deltas.add(directive, EXACT, row.served_at, row.served_by, SERVED, by)
+    deltas.marks(
+        directive,
+        row.served_by,
+        (found.read_at, found.acknowledged_at, last_of(found.acts)),
+        overdue_spans(row.served_at, dues, found.acts),
+        by,
+    )
+
+
+def write(
+    db: Database, standing: Sequence[Sequence[object]], marks: Sequence[Sequence[object]]
+) -> None:
+    """Write new values into rows that are there."""
+    if standing:
+        names = ("directive", "officer", "unit", "read_at", "acknowledged_at", "complied_at", "due_at", "moved")
+        db.stage("stage_standing", names, standing)
+        db.run(
+            "UPDATE {standing} SET unit = n.unit, read_at = n.read_at,"
+            " acknowledged_at = n.acknowledged_at, complied_at = n.complied_at,"
+            " due_at = n.due_at, moved = n.moved FROM stage_standing n"
+            " WHERE {standing}.directive = n.directive AND {standing}.officer = n.officer"
+        )
+    if marks:
+        db.stage("stage_marks", ("directive", "officer", "position", "unit", "marks"), marks)
+        db.run(
+            "UPDATE {answers} SET unit = n.unit, marks = n.marks FROM stage_marks n"
+            " WHERE {answers}.directive = n.directive AND {answers}.officer = n.officer"
+            " AND {answers}.position = n.position AND {answers}.marks <> n.marks"
+        )
+
+
+def ask_again(db: Database, directive: str) -> None:
+    """After a material amendment: the tally no longer counts it, every row is settled anew."""
+    for table in ("tally", "tally_parts"):
+        db.run(f"DELETE FROM {{{table}}} WHERE directive = :d", d=directive)
+    if db.staged:
+        return
+    after = ""
+    while page := db.run(
+        "SELECT officer FROM {standing} WHERE directive = :d AND officer > :o"
+        " ORDER BY officer LIMIT 5000",
+        d=directive,
+        o=after,
+    ).fetchall():
+        recount(db, [(directive, row[0]) for row in page])
+        after = page[-1][0]

@@ -1,0 +1,341 @@
+"""How many: the counts of a directive in every unit, at any moment, as far as then known.
+
+Live and as of an instant they are sums of the tally and the part hour; as known at a
+position, or for an earlier version, they are counted from what each officer's row and
+answers say. Both ways give the same numbers (a property test asks both).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from domain.cascade import scope
+from domain.directive import Directive
+from domain.fact import FOREVER, HOUR, SECOND, Micros, UnitId, micros
+from domain.force import Tree
+from domain.standing import Asked, Officer, Plea, acts_of, counted, freed
+from projections import force, hops, roll
+from projections.database import Database, Moment
+from projections.population import matching
+from projections.standing import by_hours
+from projections.tables import COUNTS, EXACT, HOURLY, TOTAL
+
+NUMBERS = ("population", *COUNTS)
+"""What is counted, population first."""
+Counts = list[int]
+_SUMS = ", ".join(f"SUM({count})" for count in COUNTS)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A directive's counts at a moment: of each unit's own officers, and of all under it."""
+
+    directive: Directive
+    tree: Tree
+    state: str
+    own: Mapping[UnitId, Counts]
+    under: Mapping[UnitId, Counts]
+
+
+def standing(
+    db: Database,
+    name: str,
+    moment: Moment,
+    now: Micros,
+    version: int | None = None,
+    tree: Tree | None = None,
+) -> Standing:
+    """Count a directive at a moment; ``now`` is the clock (which side of the tally is shorter)."""
+    directive = db.directive(name, moment.known)
+    tree = tree or force.tree(db, moment)
+    state = directive.state_at(moment.at)
+    own: dict[UnitId, Counts] = {}
+    if state == "in_force":
+        whole = moment.known is None or moment.known >= db.checkpoint("position")
+        if whole and version is None and by_hours(directive):
+            bound = _tallied(db, name, moment.at, now, directive)
+        else:
+            bound = _counted(db, name, directive, moment, version)
+        own = {unit: [counts[0], *counts] for unit, counts in bound.items()}
+        for unit, waiting in pending(db, name, directive, moment, tree).items():
+            own.setdefault(unit, [0] * len(NUMBERS))[0] += waiting
+    return Standing(directive, tree, state, own, _rolled_up(tree, own))
+
+
+def _rolled_up(tree: Tree, own: Mapping[UnitId, Counts]) -> dict[UnitId, Counts]:
+    under = {unit: list(own.get(unit, (0,) * len(NUMBERS))) for unit in tree.units}
+    if tree.root is not None:
+        for unit in reversed(list(tree.below(tree.root))):
+            parent = tree.units[unit].parent
+            if parent in under and any(under[unit]):
+                above = under[parent]
+                for n, count in enumerate(under[unit]):
+                    above[n] += count
+    return under
+
+
+def _tallied(
+    db: Database, name: str, at: Micros, now: Micros, directive: Directive
+) -> dict[UnitId, Counts]:
+    """Sum the tally: what came at instants, and answers by hours with the part hour exact."""
+    hour = at - at % HOUR
+    own: dict[UnitId, Counts] = {}
+
+    def add(rows: Iterable[tuple[object, ...]], by: int) -> None:
+        for row in rows:
+            counts = own.get(row[0])  # type: ignore[call-overload]
+            if counts is None:
+                counts = own[row[0]] = [0] * len(COUNTS)  # type: ignore[index]
+            for n, value in enumerate(row[1:]):
+                counts[n] += by * int(value)  # type: ignore[call-overload]
+
+    def tally(kind: int, where: str, t: Micros) -> Iterable[tuple[object, ...]]:
+        return db.run(
+            f"SELECT unit, {_SUMS} FROM {{tally}}"  # noqa: S608 - our own names
+            f" WHERE directive = :d AND kind = :k AND {where} GROUP BY unit",
+            d=name,
+            k=kind,
+            t=t,
+        )
+
+    def part(where: str, t: Micros, u: Micros) -> Iterable[tuple[object, ...]]:
+        return db.run(
+            "SELECT unit, 0, SUM(marks & 1), SUM((marks >> 1) & 1), SUM((marks >> 2) & 1), 0, 0,"
+            " -SUM((marks >> 3) & 1) FROM {answers}"
+            f" WHERE directive = :d AND {where} GROUP BY unit",  # noqa: S608
+            d=name,
+            t=t,
+            u=u,
+        )
+
+    add(tally(EXACT, "at <= :t", at), 1)
+    if now - at < at - directive.issued_at:
+        add(tally(TOTAL, "at <= :t", 0), 1)
+        add(tally(HOURLY, "at > :t", hour), -1)
+        add(part("at > :t AND at < :u", at, hour + HOUR), -1)
+    else:
+        add(tally(HOURLY, "at < :t", hour), 1)
+        add(part("at >= :u AND at <= :t", at, hour), 1)
+    return own
+
+
+def _act_terms(rules: Asked) -> tuple[list[str], dict[str, object]]:
+    """Return the due of each act as an expression on ``s``, with its values."""
+    terms: list[str] = []
+    values: dict[str, object] = {"restarted": rules.restarted}
+    for n, due in enumerate(rules.terms):
+        if due is None:
+            terms.append("NULL")
+        elif due.at is not None:
+            terms.append(f":due_{n}")
+            values[f"due_{n}"] = micros(due.at)
+        elif due.clock == "issue":
+            terms.append(f":due_{n}")
+            values[f"due_{n}"] = max(rules.issued, rules.restarted) + (due.within or 0) * SECOND
+        else:
+            start = "s.received_at" if due.clock == "receipt" else "s.served_at"
+            values[f"due_{n}"] = (due.within or 0) * SECOND
+            terms.append(
+                f"(CASE WHEN {start} > :restarted THEN {start} ELSE :restarted END + :due_{n})"
+            )
+    return terms, values
+
+
+def _officers(db: Database, directive: Directive, rules: Asked, moment: Moment) -> tuple[str, dict[str, object]]:
+    """Return a SELECT of the bound without pleas: unit, served, read, ack, act and due columns."""
+    known = FOREVER if moment.known is None else moment.known
+    dues, values = _act_terms(rules)
+    acts = [
+        f"CASE WHEN a.act_{n} IS NULL THEN a.every WHEN a.every IS NULL OR a.act_{n} < a.every"
+        f" THEN a.act_{n} ELSE a.every END AS act_{n}"
+        for n in range(len(rules.required))
+    ]
+    values |= {f"clause_{n}": clause for n, clause in enumerate(rules.required)}
+    values |= {"d": directive.id, "t": moment.at, "p": known, "v": rules.version}
+    mine = "".join(
+        f", MIN(CASE WHEN level = 3 AND clause = :clause_{n} THEN at END) AS act_{n}"
+        for n in range(len(rules.required))
+    )
+    more = "".join(f", {act}" for act in acts) + "".join(
+        f", {due} AS due_{n}" for n, due in enumerate(dues)
+    )
+    sql = (
+        f"SELECT r.unit AS unit, s.officer AS officer, a.read_at AS read_at, a.acknowledged_at AS acknowledged_at{more}"  # noqa: S608
+        " FROM {standing} s JOIN " + roll.see(db, moment) + " r ON r.officer = s.officer"
+        " LEFT JOIN (SELECT officer, MIN(at) AS read_at,"
+        " MIN(CASE WHEN level > 1 THEN at END) AS acknowledged_at,"
+        " MIN(CASE WHEN level = 3 AND clause IS NULL THEN at END) AS every" + mine +
+        " FROM {answers} WHERE directive = :d AND position <= :p AND at <= :t AND version >= :v"
+        " GROUP BY officer) a ON a.officer = s.officer"
+        " WHERE s.directive = :d AND s.served_at <= :t AND s.position <= :p AND r.gone = 0"
+        " AND s.officer NOT IN (SELECT officer FROM {pleas}"
+        " WHERE directive = :d AND at <= :t AND position <= :p)"
+    )  # fmt: skip
+    return sql, values
+
+
+def _counted(
+    db: Database, name: str, directive: Directive, moment: Moment, version: int | None
+) -> dict[UnitId, Counts]:
+    """Count officers from their rows and answers."""
+    rules = Asked.of(directive, moment.at, version)
+    sql, values = _officers(db, directive, rules, moment)
+    acts = range(len(rules.required))
+    complied = " AND ".join(f"act_{n} IS NOT NULL" for n in acts) or "1 = 0"
+    overdue = " OR ".join(f"(due_{n} <= :t AND act_{n} IS NULL)" for n in acts) or "1 = 0"
+    rows = db.run(
+        f"SELECT unit, COUNT(*), COUNT(read_at), COUNT(acknowledged_at),"  # noqa: S608
+        f" SUM(CASE WHEN {complied} THEN 1 ELSE 0 END), 0, 0,"
+        f" SUM(CASE WHEN {overdue} THEN 1 ELSE 0 END) FROM ({sql}) x GROUP BY unit",
+        **values,
+    )
+    own: dict[UnitId, Counts] = {row[0]: [int(value) for value in row[1:]] for row in rows}
+    for unit, _, officer in pleading(db, name, rules, moment):
+        counts = own.setdefault(unit, [0] * len(COUNTS))
+        for n, value in enumerate(counted(officer, moment.at, rules.required)):
+            counts[n] += value
+    return own
+
+
+def pleading(
+    db: Database, name: str, rules: Asked, moment: Moment
+) -> Iterable[tuple[UnitId, str, Officer]]:
+    """Yield the bound officers who contested or were exempted, with all that is known of them."""
+    params: dict[str, object] = {
+        "d": name, "t": moment.at, "p": FOREVER if moment.known is None else moment.known,
+        "v": rules.version,
+    }  # fmt: skip
+    seen = " AND position <= :p AND at <= :t"
+    pleas: dict[str, list[Plea]] = {}
+    for row in db.run(
+        "SELECT officer, at, position, kind, clause FROM {pleas} WHERE directive = :d" + seen
+        + " ORDER BY at, position",
+        **params,
+    ):
+        pleas.setdefault(row[0], []).append(Plea(*row[1:]))
+    if not pleas:
+        return
+    answers: dict[str, list[tuple[int, str | None, Micros]]] = {}
+    for row in db.run(
+        "SELECT officer, level, clause, at FROM {answers} WHERE directive = :d AND version >= :v"
+        + seen
+        + " AND officer IN (SELECT officer FROM {pleas} WHERE directive = :d)",
+        **params,
+    ):
+        answers.setdefault(row[0], []).append((row[1], row[2], row[3]))
+    term = roll.see(db, moment)
+    del params["v"]
+    rows = db.run(
+        "SELECT r.unit, s.officer, s.served_at, s.received_at FROM {standing} s JOIN " + term +
+        " r ON r.officer = s.officer WHERE s.directive = :d AND s.served_at <= :t"
+        " AND s.position <= :p AND r.gone = 0"
+        " AND s.officer IN (SELECT officer FROM {pleas} WHERE directive = :d)",
+        **params,
+    ).fetchall()  # fmt: skip
+    for unit, officer, served, received in rows:
+        if officer in pleas:
+            yield unit, officer, assembled(
+                rules, served, received, answers.get(officer, ()), pleas[officer]
+            )
+
+
+def assembled(
+    rules: Asked,
+    served: Micros,
+    received: Micros,
+    answers: Iterable[tuple[int, str | None, Micros]],
+    pleas: list[Plea],
+) -> Officer:
+    """Put an officer together from his service, answers (level, clause, at) and pleas."""
+    read = acknowledged = None
+    known: dict[str | None, Micros] = {}
+    for level, clause, at in answers:
+        read = at if read is None else min(read, at)
+        if level > 1:
+            acknowledged = at if acknowledged is None else min(acknowledged, at)
+        if level == 3:  # noqa: PLR2004 - service.LEVEL
+            known[clause] = min(at, known.get(clause, at))
+    acts = acts_of(rules.required, known)  # type: ignore[arg-type]
+    return Officer(served, rules.dues(received, served), read, acknowledged, acts, pleas)
+
+
+def unserved(db: Database, directive: Directive, name: str, moment: Moment, tree: Tree) -> list[UnitId]:
+    """Return the units in scope that have yet to serve, at a moment."""
+    served = {
+        unit for unit, relay in hops.relays(db, name, moment).items() if relay.served_at is not None
+    }
+    return sorted(scope(directive, tree) - served)
+
+
+_BOUND = (
+    " AND NOT EXISTS (SELECT 1 FROM {standing} s WHERE s.directive = :d AND s.officer = r.officer"
+    " AND s.served_at <= :t AND s.position <= :p)"
+)
+
+
+def pending(
+    db: Database, name: str, directive: Directive, moment: Moment, tree: Tree
+) -> dict[UnitId, int]:
+    """Count who matches where the serving unit has yet to serve, by unit."""
+    units = unserved(db, directive, name, moment, tree)
+    if not units:
+        return {}
+    condition, values = matching(db, directive, tree, units)
+    term = roll.see(db, moment)
+    rows = db.run(
+        f"SELECT r.unit, COUNT(*) FROM {term} r WHERE {condition}{_BOUND} GROUP BY r.unit",  # noqa: S608
+        d=name,
+        t=moment.at,
+        p=FOREVER if moment.known is None else moment.known,
+        **values,
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def waiting(
+    db: Database, name: str, directive: Directive, moment: Moment, tree: Tree, after: str, limit: int
+) -> list[tuple[str, UnitId, int, str]]:
+    """Return who matches where the unit has yet to serve: officer, unit, rank, duty, by id."""
+    units = unserved(db, directive, name, moment, tree)
+    if not units:
+        return []
+    condition, values = matching(db, directive, tree, units)
+    term = roll.see(db, moment)
+    rows = db.run(
+        f"SELECT r.officer, r.unit, r.rank, r.duty FROM {term} r WHERE {condition}{_BOUND}"  # noqa: S608
+        " AND r.officer > :after ORDER BY r.officer LIMIT :limit",
+        d=name,
+        t=moment.at,
+        p=FOREVER if moment.known is None else moment.known,
+        after=after,
+        limit=limit,
+        **values,
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def overdue(
+    db: Database, name: str, moment: Moment
+) -> list[tuple[str, UnitId, Micros, int]]:
+    """Return who is overdue at a moment: clause, unit, due, officers; by clause, unit, due."""
+    directive = db.directive(name, moment.known)
+    if directive.state_at(moment.at) != "in_force":
+        return []
+    rules = Asked.of(directive, moment.at)
+    sql, values = _officers(db, directive, rules, moment)
+    found: dict[tuple[str, UnitId, Micros], int] = {}
+    for n, clause in enumerate(rules.required):
+        if rules.terms[n] is None:
+            continue
+        for unit, due, officers in db.run(
+            f"SELECT unit, due_{n}, COUNT(*) FROM ({sql}) x"  # noqa: S608
+            f" WHERE due_{n} <= :t AND act_{n} IS NULL GROUP BY unit, due_{n}",
+            **values,
+        ):
+            found[clause, unit, due] = int(officers)
+    for unit, _, officer in pleading(db, name, rules, moment):
+        exempt, free, _ = freed(officer.pleas, moment.at, rules.required)
+        for n, clause in enumerate(rules.required):
+            due, done = officer.dues[n], officer.acts[n]
+            if due is not None and due <= moment.at and done is None and not exempt and n not in free:
+                found[clause, unit, due] = found.get((clause, unit, due), 0) + 1
+    return [(*key, count) for key, count in sorted(found.items())]

@@ -1,0 +1,299 @@
+"""The tables that answer questions; each can be dropped and made anew from the ledger.
+
+Instants are whole microseconds (UTC), names JSON objects by language; only integers and
+text, so that a row reads the same from both databases and its digest is one. Ids compare
+by their bytes.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, SmallInteger, Table, Text
+from sqlalchemy.engine import Connection
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+COUNTS = ("served", "read", "acknowledged", "complied", "exempt", "contested", "overdue")
+"""What the tally counts, in the order of its vectors."""
+EXACT, HOURLY, TOTAL = 0, 1, 2
+"""Kinds of tally rows: at an instant, within the hour that begins there, over all time."""
+
+PROJECTIONS: dict[str, tuple[str, ...]] = {
+    "force": ("force", "units", "posts", "charges"),
+    "roll": ("roll", "musters"),
+    "directives": ("directives",),
+    "hops": ("hops", "escalations"),
+    "standing": ("standing", "pleas"),
+    "answers": ("answers",),
+    "tally": ("tally", "tally_parts"),
+}
+"""Each projection and its tables."""
+
+metadata = MetaData()
+
+
+def _text(name: str, *, key: bool = False, null: bool = False) -> "Column[str]":
+    kind = Text().with_variant(Text(collation="C"), "postgresql")
+    return Column(name, kind, primary_key=key, nullable=null)
+
+
+def _int(name: str, *, key: bool = False, null: bool = False) -> "Column[int]":
+    return Column(name, BigInteger, primary_key=key, nullable=null, autoincrement=False)
+
+
+def _small(name: str, *, null: bool = False) -> "Column[int]":
+    return Column(name, SmallInteger, nullable=null)
+
+
+def _table(name: str, *columns: "Column[int] | Column[str]") -> Table:
+    return Table(name, metadata, *columns, sqlite_with_rowid=False)
+
+
+FORCE = _table("force", _int("position", key=True), _int("at"), _text("force"), _text("name"), _text("timezone"))
+"""What the force is called, by entry."""
+
+UNITS = _table(
+    "units",
+    _text("unit", key=True),
+    _int("position", key=True),
+    _int("at"),
+    _text("kind", null=True),
+    _text("name", null=True),
+    _text("parent", null=True),
+    _small("established"),
+)
+"""What was said of a unit, by entry; what an entry did not say is null."""
+
+POSTS = _table(
+    "posts",
+    _text("post", key=True),
+    _int("position", key=True),
+    _int("at"),
+    _text("unit"),
+    _text("title"),
+    _small("rank", null=True),
+    _small("head"),
+)
+"""What was said of a post, by entry."""
+
+CHARGES = _table(
+    "charges",
+    _text("post", key=True),
+    _text("officer", key=True),
+    _int("position", key=True),
+    _int("at"),
+    _text("charge", null=True),
+)
+"""Charges assumed, and (null) relinquished."""
+
+ROLL = _table(
+    "roll",
+    _text("officer", key=True),
+    _int("at", key=True),
+    _int("position", key=True),
+    _int("until"),
+    _small("said"),
+    _text("unit", null=True),
+    _small("rank", null=True),
+    _text("duty", null=True),
+    _small("gone"),
+    _text("name", null=True),
+    _text("belt_no", null=True),
+    _text("designation", null=True),
+    _text("joined_on", null=True),
+    _text("phone", null=True),
+)
+"""Who was where, in which rank and duty state: a row from each change until the next.
+
+`said` tells by bits which of the fields (`FIELDS`) the entry itself stated; the others are
+carried on. `gone` is 0 in service, 1 retired, 2 died. Two changes at one instant: the
+earlier entry's row is empty (`until` = `at`).
+"""
+FIELDS = ("unit", "rank", "duty", "gone", "name", "belt_no", "designation", "joined_on", "phone")
+
+MUSTERS = _table("musters", _text("unit", key=True), _int("position"))
+"""The entry by which a unit's roll was first imported."""
+
+DIRECTIVES = _table(
+    "directives",
+    _text("directive", key=True),
+    _int("position"),
+    _int("year"),
+    _int("serial"),
+    _text("number"),
+    _text("subject"),
+    _text("issuer"),
+    _text("unit"),
+    _text("text"),
+    _int("issued_at"),
+    _int("ended_at", null=True),
+    _text("ended", null=True),
+    _int("version"),
+    _int("asked"),
+    _small("standing"),
+)
+"""Every directive; `version` is the wording in force, `asked` the one from which answers count."""
+
+HOPS = _table(
+    "hops",
+    _text("directive", key=True),
+    _text("unit", key=True),
+    _text("sender"),
+    _text("parent", null=True),
+    _text("via", null=True),
+    _int("via_position", null=True),
+    _int("received_at"),
+    _int("received_position"),
+    _int("acknowledged_at", null=True),
+    _int("acknowledged_position", null=True),
+    _text("acknowledged_by", null=True),
+    _text("acknowledged_officer", null=True),
+    _int("forwarded_at", null=True),
+    _int("forwarded_position", null=True),
+    _int("vacant_since", null=True),
+    _int("served_at", null=True),
+    _int("served_position", null=True),
+    _int("reminded_at", null=True),
+)
+"""A directive's step at each unit, and the entries that say so."""
+
+ESCALATIONS = _table(
+    "escalations",
+    _text("directive", key=True),
+    _text("unit", key=True),
+    _text("clause", key=True),
+    _int("level", key=True),
+    _int("position"),
+    _int("at"),
+    _int("officers"),
+    _text("to_unit"),
+    _text("to_post", null=True),
+    _text("to_officer", null=True),
+)
+"""Who was told of overdue officers, once per unit, clause and level."""
+
+STANDING = _table(
+    "standing",
+    _text("directive", key=True),
+    _text("officer", key=True),
+    _text("unit"),
+    _text("served_by"),
+    _int("served_at"),
+    _int("received_at"),
+    _int("position"),
+    _int("read_at", null=True),
+    _int("acknowledged_at", null=True),
+    _int("complied_at", null=True),
+    _int("due_at", null=True),
+    _small("moved"),
+)
+"""How each served officer stands with each directive, by all that is known.
+
+`unit` is where he is posted now, `received_at` the receipt by the unit that served him,
+`due_at` the earliest due still open. `moved` marks the few who changed unit, left, contested
+or were exempted since they were served: their tally is kept by instants in `tally_parts`.
+"""
+
+PLEAS = _table(
+    "pleas",
+    _text("directive", key=True),
+    _text("officer", key=True),
+    _int("position", key=True),
+    _text("kind"),
+    _text("clause", null=True),
+    _int("at"),
+    _text("by"),
+    _text("reason", null=True),
+)
+"""Contests, their decisions, and exemptions: contested, upheld, dismissed, exempted."""
+
+ANSWERS = _table(
+    "answers",
+    _text("directive", key=True),
+    _text("officer", key=True),
+    _int("position", key=True),
+    _small("level"),
+    _text("clause", null=True),
+    _int("at"),
+    _int("version"),
+    _text("channel"),
+    _text("unit"),
+    _small("marks"),
+)
+"""Every answer that changed something when it was entered.
+
+`marks` tells by bits what it is now the earliest of: 1 read, 2 acknowledged, 4 complied, 8 the
+end of being overdue; 0 for officers whose tally is kept by instants.
+"""
+
+TALLY = _table(
+    "tally",
+    _text("directive", key=True),
+    Column("kind", Integer, primary_key=True, autoincrement=False),
+    _int("at", key=True),
+    _text("unit", key=True),
+    *(_int(count) for count in COUNTS),
+)
+"""Changes of the counts, by directive, instant or hour, and leaf unit; rolled up by the query."""
+
+TALLY_PARTS = _table("tally_parts", _text("directive", key=True), _text("officer", key=True), _text("parts"))
+"""What a moved officer put into the tally: ``[[at, unit, [counts]], …]``."""
+
+INDEXES: tuple[Index, ...] = (
+    Index("charges_officer", CHARGES.c.officer),
+    Index("roll_unit", ROLL.c.unit),
+    Index("directives_text", DIRECTIVES.c.text),
+    Index(
+        "standing_due",
+        STANDING.c.directive,
+        STANDING.c.due_at,
+        sqlite_where=STANDING.c.due_at.is_not(None),
+        postgresql_where=STANDING.c.due_at.is_not(None),
+    ),
+    Index("answers_at", ANSWERS.c.directive, ANSWERS.c.at, ANSWERS.c.unit, ANSWERS.c.marks),
+)
+
+CHECKPOINTS = Table(
+    "checkpoints",
+    MetaData(),
+    _text("name", key=True),
+    _int("value"),
+    sqlite_with_rowid=False,
+)
+"""How far the projections have read the ledger, and what lets a page go fast."""
+
+STAGES = (
+    "CREATE TEMPORARY TABLE IF NOT EXISTS stage_keys (n BIGINT, directive TEXT, officer TEXT)",
+    "CREATE TEMPORARY TABLE IF NOT EXISTS stage_standing (directive TEXT, officer TEXT, unit TEXT,"
+    " read_at BIGINT, acknowledged_at BIGINT, complied_at BIGINT, due_at BIGINT, moved SMALLINT)",
+    "CREATE TEMPORARY TABLE IF NOT EXISTS stage_marks (directive TEXT, officer TEXT,"
+    " position BIGINT, unit TEXT, marks SMALLINT)",
+    "CREATE TEMPORARY TABLE IF NOT EXISTS stage_tally (directive TEXT, kind INTEGER, at BIGINT,"
+    " unit TEXT, " + ", ".join(f"{count} BIGINT" for count in COUNTS) + ")",
+    "CREATE TEMPORARY TABLE IF NOT EXISTS seen_roll (officer TEXT PRIMARY KEY, unit TEXT,"
+    " rank SMALLINT, duty TEXT, gone SMALLINT)",
+    "CREATE TEMPORARY TABLE IF NOT EXISTS seen_officers (officer TEXT PRIMARY KEY)",
+    "CREATE TEMPORARY TABLE IF NOT EXISTS seen_units (unit TEXT PRIMARY KEY)",
+)
+"""Where a page lays its keys and new values, so that one statement joins them all."""
+
+
+def stages(dialect: str) -> tuple[str, ...]:
+    """Return the statements that make a connection's stages; ids compare by their bytes."""
+    if dialect == "sqlite":
+        return STAGES
+    return tuple(stage.replace(" TEXT", ' TEXT COLLATE "C"') for stage in STAGES)
+
+
+def create(conn: Connection) -> None:
+    """Make the tables and indexes that are not there yet."""
+    for table in (*metadata.sorted_tables, CHECKPOINTS):
+        conn.execute(CreateTable(table, if_not_exists=True))
+    for index in INDEXES:
+        conn.execute(CreateIndex(index, if_not_exists=True))
+
+
+def key_columns(table: str) -> tuple[str, ...]:
+    """Return the primary key of a table, in its order."""
+    return tuple(column.name for column in metadata.tables[table].primary_key.columns)
+
+
+def columns(table: str) -> tuple[str, ...]:
+    """Return the columns of a table, in their order."""
+    return tuple(column.name for column in metadata.tables[table].columns)

@@ -1,0 +1,163 @@
+"""What happened, in the order of the ledger: entries of a directive, an officer or a unit.
+
+In: the ledger itself, by stream. Out: entries, each with a sentence that a person can read.
+"""
+
+from collections.abc import Iterator
+
+from domain import directive, force, relay, roll, roll_call, service
+from domain.fact import Fact, words
+from ledger.codec import Entry, decode
+from projections.database import Database
+
+_PAGE = 2_000
+
+
+def entries(
+    db: Database,
+    name: str,
+    *,
+    officer: str | None = None,
+    unit: str | None = None,
+    known: int | None = None,
+) -> Iterator[Entry]:
+    """Yield a directive's entries, oldest first; of one officer, or of one unit, if given."""
+    ranges = [f"directive-{name}.", f"relay-{name}.{unit + '.' if unit else ''}", "roll_call-"]
+    if unit is None:
+        ranges.append(f"service-{name}.{officer + '.' if officer else ''}")
+    else:
+        ranges[2] = f"roll_call-{unit}."
+    where = " OR ".join(
+        f"(originator_id >= :from_{n} AND originator_id < :to_{n})" for n in range(len(ranges))
+    )
+    values: dict[str, object] = {}
+    for n, start in enumerate(ranges):
+        values |= {f"from_{n}": start, f"to_{n}": start[:-1] + chr(ord(start[-1]) + 1)}
+    after = 0
+    while True:
+        page = db.run(
+            "SELECT notification_id, originator_id, originator_version, topic, state"  # noqa: S608
+            f" FROM stored_events WHERE ({where}) AND notification_id > :after"
+            " AND notification_id <= :known ORDER BY notification_id LIMIT :limit",
+            after=after,
+            known=2**53 if known is None else known,
+            limit=_PAGE,
+            **values,
+        ).fetchall()
+        for position, stream, version, topic, state in page:
+            entry = Entry(position, stream, version, decode(topic, bytes(state)))
+            if _concerns(entry.fact, name, officer):
+                yield entry
+        if len(page) < _PAGE:
+            return
+        after = page[-1][0]
+
+
+def _concerns(fact: Fact, name: str, officer: str | None) -> bool:
+    match fact:
+        case roll_call.Held():
+            return fact.directive == name and (
+                officer is None or officer in fact.officers or officer in fact.absent
+            )
+        case relay.OfficersServed():
+            return officer is None or officer in fact.officers
+        case relay.Received() | relay.ReceivedAgain() | relay.Acknowledged() | relay.Forwarded() | relay.Reminded() | relay.Escalated():
+            return officer is None
+        case _:
+            return True
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"
+
+
+def sentence(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 - a table: one line a fact
+    """Return what an entry says, in a sentence."""
+    fact = entry.fact
+    parts = entry.stream.split("-", 1)[1].split(".")
+    here = parts[1] if len(parts) > 2 else parts[0]  # noqa: PLR2004 - thing.of.office
+    match fact:
+        case directive.Issued():
+            return f"{fact.order.issuer} issued {fact.number}: {words(fact.order.terms.subject)}."
+        case directive.Amended():
+            kind = "materially" if fact.material else "immaterially"
+            return f"It was {kind} amended; version {fact.version} is in force."
+        case directive.Superseded():
+            return f"It was superseded by {fact.by}."
+        case directive.Withdrawn():
+            return f"It was withdrawn: {fact.reason}."
+        case relay.Received():
+            return f"{here} received it from {fact.sender}."
+        case relay.ReceivedAgain():
+            return f"It reached {here} again, by {fact.via}; the first receipt counts."
+        case relay.Acknowledged():
+            by = f"{fact.by} ({fact.officer})" if fact.officer else fact.by
+            return f"{here} acknowledged receipt, by {by}."
+        case relay.Forwarded():
+            units = _many(len(fact.to), "unit", "units")
+            if fact.vacant_since is not None:
+                return (
+                    f"{here} forwarded it by rule to {units}: the desk had been vacant since "
+                    f"{fact.vacant_since} and its grace had run out."
+                )
+            return f"{here} forwarded it to {units}."
+        case relay.OfficersServed():
+            joined = " who joined later" if fact.joined else ""
+            return f"{here} served it on {_many(len(fact.officers), 'officer', 'officers')}{joined}."
+        case relay.Reminded():
+            return f"{fact.post} ({fact.officer}) at {here} was reminded to acknowledge."
+        case relay.Escalated():
+            to = f"{fact.to_post} ({fact.to_officer})" if fact.to_officer else "nobody: every desk is vacant"
+            passed = f", passing {', '.join(fact.passed)} (vacant)" if fact.passed else ""
+            return (
+                f"{_many(fact.officers, 'officer', 'officers')} of {here} overdue with "
+                f"{fact.clause}: level {fact.level} went to {to}{passed}."
+            )
+        case service.Read():
+            return f"{here} read it."
+        case service.Acknowledged():
+            return f"{here} acknowledged it."
+        case service.Complied():
+            what = fact.clause or "it"
+            on = f", on evidence {fact.evidence}" if fact.evidence else ""
+            return f"{here} complied with {what}{on}."
+        case service.Contested():
+            return f"{here} contested it: {fact.reason}."
+        case service.Decided():
+            return f"{fact.by} decided the contest of {here}: {fact.outcome}."
+        case service.Exempted():
+            return f"{fact.by} exempted {here} from {fact.clause or 'all of it'}: {fact.reason}."
+        case roll_call.Held():
+            absent = f", {len(fact.absent):,} absent" if fact.absent else ""
+            verb = "acknowledged" if fact.kind == "acknowledged" else "complied"
+            return (
+                f"At roll call in {fact.unit}, {_many(len(fact.officers), 'officer', 'officers')} "
+                f"{verb}{absent}; diary {fact.diary}, entered {fact.recorded_at.isoformat()}."
+            )
+        case _:
+            return other(fact, here)
+
+
+def other(fact: Fact, here: str) -> str:  # noqa: PLR0911 - a table: one line a fact
+    """Return what a fact of the force or the roll says, in a sentence."""
+    match fact:
+        case force.Established():
+            return f"{here} was established."
+        case roll.Mustered():
+            return f"{_many(len(fact.officers), 'officer was', 'officers were')} mustered in {fact.unit}."
+        case roll.Corrected():
+            return f"The roll of {fact.unit} corrected {_many(len(fact.officers), 'officer', 'officers')}."
+        case roll.Posted():
+            return f"{fact.officer} was posted to {fact.unit}."
+        case roll.Promoted():
+            return f"{fact.officer} now has rank BPS-{fact.rank}."
+        case roll.DutyChanged():
+            return f"{fact.officer} is now {fact.duty}."
+        case roll.Retired():
+            return f"{fact.officer} {'died' if fact.died else 'left the force'}."
+        case force.ChargeAssumed():
+            return f"{fact.officer} assumed {fact.charge} charge of {fact.post}."
+        case force.ChargeRelinquished():
+            return f"{fact.officer} gave up charge of {fact.post}."
+        case _:
+            return f"{fact.stored.split('@')[0]} of {here}."
