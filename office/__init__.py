@@ -1,0 +1,1 @@
+"""The office: commands in, facts appended, projections kept up, in one transaction each."""

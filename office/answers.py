@@ -1,0 +1,576 @@
+"""Answers: what officers say themselves, and what a clerk enters for those at roll call.
+
+Many are decided at once, each on its own: the states of all of them are read with a few
+statements, every answer is decided by the domain's rule on the state that the answers before
+it leave, and what is new is appended in one go.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from domain import roll_call, service
+from domain.errors import Flaw, Misused, Refused, Unaccepted, Unknown
+from domain.fact import FOREVER, ClauseId, Fact, Micros, OfficerId, PostId, UnitId, micros
+from domain.force import Tree
+from domain.service import Give, Plead, Service
+from domain.standing import Asked
+from ledger.store import Store
+from office.work import Work, working
+from projections import directives, force, roll, standing
+from projections.database import Database, Moment
+
+CHUNK = 5_000
+"""Lines of a file decided and committed at once."""
+CHANNELS = ("phone", "sms", "paper", "desk", "cli", "web")
+Progress = Callable[[str, int, int | None], None]
+
+
+class Ask(NamedTuple):
+    """An answer that somebody gives, before it is decided."""
+
+    directive: str
+    """Its id."""
+    officer: str
+    kind: service.Kind
+    at: datetime
+    clause: str | None = None
+    channel: str = "desk"
+    note: str | None = None
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RollCall:
+    """A roll call that answers were given at."""
+
+    unit: UnitId
+    date: str
+    """ISO date in the force's zone."""
+    diary: str
+    entered_by: str
+    absent: tuple[OfficerId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Answers that belong together: one sender's, a slice of a file, a roll call."""
+
+    asks: Sequence[Ask]
+    roll_call: RollCall | None = None
+
+
+class _Wording(NamedTuple):
+    """What a directive says at some instant, as an answer needs it."""
+
+    version: int
+    text: str
+    asked: int
+    required: tuple[ClauseId, ...]
+
+
+class Clerk:
+    """Decides answers in one transaction."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.states: dict[tuple[str, str, int], Service] = {}
+        self._wordings: dict[str, list[tuple[Micros, _Wording]]] = {}
+        self._ends: dict[str, tuple[Micros, Micros | None]] = {}
+
+    def wording(self, directive: str, at: Micros) -> _Wording:
+        """Return the wording in force at an instant; before the issue, the first."""
+        known = self._wordings.get(directive)
+        if known is None:
+            whole = self.work.db.directive(directive)
+            self._ends[directive] = (whole.issued_at, whole.ended_at)
+            known = self._wordings[directive] = [
+                (
+                    version.since,
+                    _Wording(
+                        version.number,
+                        version.text,
+                        (asked := Asked.of(whole, version.since)).version,
+                        asked.required,
+                    ),
+                )
+                for version in reversed(whole.versions)
+            ]
+        return next((wording for since, wording in known if since <= at), known[-1][1])
+
+    def load(self, keys: dict[tuple[str, str], set[int]]) -> None:
+        """Read how these officers stand, for each version that is answered."""
+        rows = standing.load(self.work.db, keys)
+        moved = [key for key, row in rows.items() if row.moved]
+        whole = [
+            key
+            for key, row in rows.items()
+            if row.moved or keys[key] != {1} or len(self.wording(key[0], FOREVER).required) > 1
+        ]
+        spoken = standing.pleas(self.work.db, moved) if moved else {}
+        where = roll.where(self.work.db, {officer for _, officer in moved}) if moved else {}
+        answers = standing.said(self.work.db, whole) if whole else {}
+        detailed = set(whole)
+        for key, row in rows.items():
+            directive, officer = key
+            if key not in detailed:
+                acts: dict[ClauseId | None, Micros] = (
+                    {} if row.complied_at is None else {None: row.complied_at}
+                )
+                self.states[directive, officer, 1] = Service(
+                    row.served_at, row.read_at, row.acknowledged_at, acts
+                )
+                continue
+            left = next(
+                (span.at for span in reversed(where.get(officer, ())) if span.until == FOREVER and span.gone),
+                None,
+            )
+            contested, exempt = _pleaded(spoken.get(key, ()))
+            for asked in keys[key]:
+                state = Service(
+                    row.served_at, contested=contested, exempt=exempt, left_at=left
+                )
+                for one in answers.get(key, ()):
+                    if one.version >= asked:
+                        state = _with(state, one.level, one.at, one.clause)
+                self.states[directive, officer, asked] = state
+
+    def decide(self, asks: Sequence[Ask]) -> list[bool | str]:
+        """Decide each in its turn: True new, False known already, or why it is refused."""
+        keys: dict[tuple[str, str], set[int]] = {}
+        for ask in asks:
+            wording = self.wording(ask.directive, micros(ask.at))
+            if (ask.directive, ask.officer, wording.asked) not in self.states:
+                keys.setdefault((ask.directive, ask.officer), set()).add(wording.asked)
+        if keys:
+            self.load(keys)
+        now = self.work.now
+        outcomes: list[bool | str] = []
+        for ask in asks:
+            at = micros(ask.at)
+            wording = self.wording(ask.directive, at)
+            key = (ask.directive, ask.officer, wording.asked)
+            state = self.states.get(key)
+            issued, ended = self._ends[ask.directive]
+            give = Give(
+                ask.kind, at, now, issued, ended, wording.required, ask.clause  # type: ignore[arg-type]
+            )
+            try:
+                new = service.improves(give, state or Service())
+            except Refused as no:
+                outcomes.append(no.reason)
+                continue
+            if new and state is not None:
+                self.states[key] = service.answered(state, give)
+            outcomes.append(new)
+        return outcomes
+
+    def facts(self, ask: Ask) -> tuple[str, Fact]:
+        """Return the fact of an officer's own answer, with its stream."""
+        wording = self.wording(ask.directive, micros(ask.at))
+        about = {
+            "at": ask.at,
+            "recorded_at": self.work.recorded_at,
+            "actor": f"officer:{ask.officer}",
+            "channel": ask.channel,
+            "version": wording.version,
+            "text": wording.text,
+            "note": ask.note,
+        }
+        fact: Fact
+        match ask.kind:
+            case "read":
+                fact = service.Read(**about)  # type: ignore[arg-type]
+            case "acknowledged":
+                fact = service.Acknowledged(**about)  # type: ignore[arg-type]
+            case "complied":
+                fact = service.Complied(**about, clause=ask.clause, evidence=ask.evidence)  # type: ignore[arg-type]
+        return service.stream(ask.directive, ask.officer, self.work.office), fact
+
+    def commit(self, jobs: Sequence[Job]) -> list[list[bool | str]]:
+        """Decide the jobs in order and append what is new; the outcomes of each, in order."""
+        outcomes = self.decide([ask for job in jobs for ask in job.asks])
+        answers: list[list[bool | str]] = []
+        facts: list[tuple[str, Fact]] = []
+        start = 0
+        for job in jobs:
+            mine = outcomes[start : start + len(job.asks)]
+            start += len(job.asks)
+            answers.append(mine)
+            new = [ask for ask, outcome in zip(job.asks, mine, strict=True) if outcome is True]
+            if job.roll_call is None:
+                facts += [self.facts(ask) for ask in new]
+            else:
+                facts += self._held(job.roll_call, job.asks, new)
+        self.work.append(facts)
+        return answers
+
+    def _held(self, call: RollCall, asks: Sequence[Ask], new: Sequence[Ask]) -> list[tuple[str, Fact]]:
+        if not asks and not call.absent:
+            return []
+        first = asks[0]
+        by_kind: dict[str, list[Ask]] = {}
+        for ask in new:
+            by_kind.setdefault(ask.kind, []).append(ask)
+        if not by_kind and call.absent and not self._same(call, first):
+            by_kind["acknowledged"] = []
+        stream = roll_call.stream(call.unit, call.date, self._next(call), self.work.office)
+        found: list[tuple[str, Fact]] = []
+        for kind, some in by_kind.items():
+            for n in range(0, max(len(some), 1), roll_call.HELD_AT_ONCE):
+                slice_ = some[n : n + roll_call.HELD_AT_ONCE]
+                wording = self.wording(first.directive, micros(first.at))
+                fact = roll_call.Held(
+                    at=first.at,
+                    recorded_at=self.work.recorded_at,
+                    actor=call.entered_by,
+                    channel="roll_call",
+                    directive=first.directive,  # type: ignore[arg-type]
+                    unit=call.unit,
+                    kind=kind,  # type: ignore[arg-type]
+                    officers=tuple(OfficerId(ask.officer) for ask in slice_),
+                    absent=call.absent if not found else (),
+                    diary=call.diary,
+                    version=wording.version,
+                    text=wording.text,
+                )
+                found.append((stream, fact))
+        return found
+
+    def _earlier(self, call: RollCall) -> list[Any]:
+        start = f"roll_call-{call.unit}.{call.date}."
+        return self.work.db.run(
+            "SELECT originator_id, state FROM stored_events WHERE originator_id >= :a"
+            " AND originator_id < :b",
+            a=start,
+            b=start[:-1] + "/",
+        ).fetchall()
+
+    def _next(self, call: RollCall) -> int:
+        return 1 + max(
+            (int(row[0].split(".")[2]) for row in self._earlier(call)), default=0
+        )
+
+    def _same(self, call: RollCall, first: Ask) -> bool:
+        """Tell whether this roll call of absentees was entered before."""
+        for row in self._earlier(call):
+            held = roll_call.Held.model_validate_json(bytes(row[1]))
+            if (held.diary, held.at, held.directive) == (call.diary, first.at, first.directive):
+                return True
+        return False
+
+
+def _pleaded(pleas: Sequence[Any]) -> tuple[bool, frozenset[ClauseId | None]]:
+    contested = False
+    exempt: set[ClauseId | None] = set()
+    for plea in pleas:
+        contested = plea.kind == "contested" if plea.kind != "exempted" else contested
+        if plea.kind == "upheld":
+            exempt.add(None)
+        elif plea.kind == "exempted":
+            exempt.add(plea.clause)
+    return contested, frozenset(exempt)
+
+
+def _with(state: Service, level: int, at: Micros, clause: ClauseId | None) -> Service:
+    acts = state.acts
+    if level == service.LEVEL["complied"]:
+        known = acts.get(clause)
+        acts = {**acts, clause: at if known is None else min(known, at)}
+    earlier = service._earlier  # noqa: SLF001 - one rule, one place
+    return replace(
+        state,
+        read_at=earlier(state.read_at, at),
+        acknowledged_at=earlier(state.acknowledged_at, at) if level > 1 else state.acknowledged_at,
+        acts=acts,
+    )
+
+
+def answer(work: Work, ref: str, ask: Ask) -> dict[str, Any]:
+    """Record one officer's answer; a repeat changes nothing.
+
+    Raises:
+        Unknown: no such directive or officer.
+        Refused: it cannot be true, or he was not served.
+
+    """
+    name = directives.find(work.db, ref)
+    _known_officer(work, ask.officer)
+    work.instant(ask.at)
+    (outcome,) = Clerk(work).commit([Job([ask._replace(directive=name)])])[0]
+    if isinstance(outcome, str):
+        raise Refused(outcome)
+    return {"directive": name, "officer": ask.officer, "changed": outcome, "position": work.head}
+
+
+def _known_officer(work: Work, officer: str) -> None:
+    if work.db.run("SELECT 1 FROM {roll} WHERE officer = :o", o=officer).first() is None:
+        raise Unknown(f"No roll has listed an officer {officer!r}; ids are case-sensitive.")
+
+
+def plead(  # noqa: PLR0913 - what a plea says
+    work: Work,
+    ref: str,
+    officer: str,
+    kind: str,
+    *,
+    reason: str | None = None,
+    outcome: str | None = None,
+    by: str | None = None,
+    clause: str | None = None,
+    at: datetime | None = None,
+    channel: str = "desk",
+) -> dict[str, Any]:
+    """Contest, decide a contest, or exempt.
+
+    Raises:
+        Unknown: no such directive, officer or post.
+        Refused: the post is vacant or does not command his unit; or see `service.check`.
+
+    """
+    name = directives.find(work.db, ref)
+    _known_officer(work, officer)
+    when = work.instant(at)
+    clerk = Clerk(work)
+    wording = clerk.wording(name, micros(when))
+    clerk.load({(name, officer): {wording.asked}})
+    state = clerk.states.get((name, officer, wording.asked), Service())
+    issued, ended = clerk._ends[name]  # noqa: SLF001 - its own module's
+    if kind == "exempt" and clause is not None and clause not in wording.required:
+        raise Refused(
+            f"{clause!r} is not a required act of this directive; "
+            f"its acts are {', '.join(wording.required) or 'none'}."
+        )
+    if by is not None:
+        _must_command(work, by, officer, when)
+    changed = service.decide_plea(
+        Plead(kind, micros(when), work.now, issued, ended, clause), state  # type: ignore[arg-type]
+    )
+    fact: Fact
+    match kind:
+        case "contest":
+            about = work.about(when, f"officer:{officer}", channel)
+            fact = service.Contested(
+                **about, version=wording.version, text=wording.text, reason=reason or ""
+            )
+        case "decide":
+            about = work.about(when, f"post:{by}", channel)
+            fact = service.Decided(
+                **about, outcome=outcome, by=PostId(by or ""), reason=reason  # type: ignore[arg-type]
+            )
+        case _:
+            about = work.about(when, f"post:{by}", channel)
+            fact = service.Exempted(
+                **about, clause=clause, by=PostId(by or ""), reason=reason or ""  # type: ignore[arg-type]
+            )
+    if changed:
+        work.append([(service.stream(name, officer, work.office), fact)])
+    return {"directive": name, "officer": officer, "changed": changed, "position": work.head}
+
+
+def _must_command(work: Work, by: str, officer: str, when: datetime) -> None:
+    tree = force.tree(work.db, Moment(micros(when)))
+    if by not in tree.posts:
+        raise Unknown(f"There is no post {by!r}.")
+    if tree.posts[PostId(by)].holder is None:
+        raise Refused(f"{by} is vacant: a decision needs a held post.")
+    row = work.db.run(
+        "SELECT unit FROM {roll} WHERE officer = :o AND at <= :t AND until > :t",
+        o=officer,
+        t=micros(when),
+    ).first()
+    if row is None or not tree.commands(PostId(by), UnitId(row[0])):
+        raise Refused(f"{by} does not command the unit of {officer} at that instant.")
+
+
+Commit = Callable[[Sequence[Job]], list[list[bool | str]]]
+
+
+def import_answers(
+    store: Store,
+    office: str,
+    now: datetime,
+    commit: Commit,
+    lines: Callable[[], Iterator[tuple[list[Any], list[Any]]]],
+    *,
+    accept_good: bool = False,
+    progress: Progress = lambda *_: None,
+) -> dict[str, Any]:
+    """Record a file of answers: checked whole first, then committed slice by slice.
+
+    A kill leaves a prefix; the same command completes it. ``commit`` is the door's.
+
+    Raises:
+        Unaccepted: a line is unreadable or refused, and good ones alone are not wanted.
+
+    """
+    refused: list[dict[str, Any]] = []
+    refs: dict[str, str | None] = {}
+    if not accept_good:
+        flaws: list[Flaw] = []
+        done = 0
+        for rows, problems in lines():
+            with working(store, office, now) as work:
+                refs_of(work, rows, refs)
+                flaws += _unreadable(problems)
+                flaws += _checked(work, rows, refs)
+            done += len(rows) + len(problems)
+            progress("check", done, None)
+        if flaws:
+            flaws.sort(key=lambda flaw: flaw.line or 0)
+            raise Unaccepted(
+                f"{len(flaws):,} of {done:,} lines are not accepted; nothing was written. "
+                "--accept-good records the others.",
+                flaws,
+            )
+    accepted = repeated = done = 0
+    for rows, problems in lines():
+        if {row.directive for row in rows} - refs.keys():
+            with store.reading() as conn:
+                refs_of(Database(conn), rows, refs)
+        refused += [
+            {"line": p.line, "officer_id": None, "reason": f"{p.column}: {p.reason}"}
+            for p in problems
+        ]
+        asks, mine = [], []
+        for row in rows:
+            name = refs[row.directive]
+            if name is None:
+                refused.append(_refusal(row, f"There is no directive {row.directive!r} here."))
+            elif row.answer == "contested":
+                outcome = _contest(store, office, now, name, row)
+                accepted += outcome is True
+                repeated += outcome is False
+                if isinstance(outcome, str):
+                    refused.append(_refusal(row, outcome))
+            else:
+                mine.append(row)
+                asks.append(_ask(row, name))
+        (outcomes,) = commit([Job(asks)]) if asks else ([],)
+        for row, outcome in zip(mine, outcomes, strict=True):
+            if outcome is True:
+                accepted += 1
+            elif outcome is False:
+                repeated += 1
+            else:
+                refused.append(_refusal(row, outcome))
+        done += len(rows) + len(problems)
+        progress("answers", done, None)
+    refused.sort(key=lambda line: line["line"])
+    return {"accepted": accepted, "repeated": repeated, "refused": refused}
+
+
+def _refusal(row: Any, reason: str) -> dict[str, Any]:
+    return {"line": row.line, "officer_id": row.officer_id, "reason": reason}
+
+
+def _ask(row: Any, name: str) -> Ask:
+    return Ask(
+        name,
+        row.officer_id,
+        row.answer,
+        datetime.fromisoformat(row.at),
+        row.clause,
+        row.channel or "desk",
+        row.note,
+    )
+
+
+def refs_of(where: Any, rows: Sequence[Any], refs: dict[str, str | None]) -> None:
+    """Look up the directives that lines name, once each; None where there is none."""
+    db = getattr(where, "db", where)
+    for ref in {row.directive for row in rows} - refs.keys():
+        try:
+            refs[ref] = directives.find(db, ref)
+        except (Unknown, Misused):
+            refs[ref] = None
+
+
+def _unreadable(problems: Sequence[Any]) -> list[Flaw]:
+    return [Flaw(p.line, p.column, p.value, p.reason) for p in problems]
+
+
+def _checked(work: Work, rows: Sequence[Any], refs: dict[str, str | None]) -> list[Flaw]:
+    """Return what would be refused of a slice, without recording anything."""
+    flaws = [
+        Flaw(row.line, "directive", row.directive, "there is no such directive")
+        for row in rows
+        if refs[row.directive] is None
+    ]
+    mine = [row for row in rows if refs[row.directive] is not None]
+    asks = [
+        _ask(row, refs[row.directive] or "")._replace(
+            kind="read" if row.answer == "contested" else row.answer
+        )
+        for row in mine
+    ]
+    for row, outcome in zip(mine, Clerk(work).decide(asks), strict=True):
+        if isinstance(outcome, str):
+            flaws.append(Flaw(row.line, "officer_id", row.officer_id, outcome))
+    return flaws
+
+
+def _contest(store: Store, office: str, now: datetime, name: str, row: Any) -> bool | str:
+    with working(store, office, now) as work:
+        try:
+            outcome = plead(
+                work,
+                name,
+                row.officer_id,
+                "contest",
+                reason=row.note or "",
+                at=datetime.fromisoformat(row.at),
+                channel=row.channel or "desk",
+            )
+        except (Refused, Unknown) as no:
+            return no.reason
+        return bool(outcome["changed"])
+
+
+def held(
+    work: Work,
+    ref: str,
+    unit: str,
+    rows: Sequence[tuple[int, str, str | None, str | None]],
+    *,
+    diary: str,
+    held_at: datetime,
+    answer: str,
+    entered_by: str,
+) -> tuple[Job, list[tuple[int, str]], list[str], list[dict[str, Any]]]:
+    """Put a roll call together: the job, the lines it asks, who was absent, what is refused.
+
+    Raises:
+        Unknown: no such directive or unit.
+        Misused: the default answer is none.
+        Refused: it was held after the clock, or two lines contradict each other.
+
+    """
+    if answer not in ("acknowledged", "complied"):
+        raise Misused(f"A roll call's answer is acknowledged or complied, not {answer!r}.")
+    name = directives.find(work.db, ref)
+    when = work.instant(held_at)
+    tree: Tree = force.tree(work.db, Moment(micros(when)))
+    if unit not in tree.units:
+        raise Unknown(f"There is no unit {unit!r}.")
+    described = force.described(work.db)
+    zone = ZoneInfo(described[2] if described else "UTC")
+    asks: list[Ask] = []
+    lines: list[tuple[int, str]] = []
+    absent: list[str] = []
+    for line, officer, kind, note in rows:
+        if (kind or answer) == "absent":
+            absent.append(officer)
+            continue
+        asks.append(Ask(name, officer, kind or answer, when, None, "roll_call", note))  # type: ignore[arg-type]
+        lines.append((line, officer))
+    call = RollCall(
+        UnitId(unit),
+        when.astimezone(zone).date().isoformat(),
+        diary,
+        entered_by,
+        tuple(OfficerId(officer) for officer in absent),
+    )
+    return Job(asks, call), lines, absent, []

@@ -1,0 +1,200 @@
+"""Doing what the cascade asks: forwarding and serving until it waits or is finished."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from domain import relay
+from domain.cascade import Finish, Forward, Serve, Wait, next_action, scope
+from domain.directive import Directive
+from domain.fact import FOREVER, Fact, Micros, OfficerId, UnitId, instant
+from domain.force import Tree
+from domain.relay import RELAY, Record, Relay
+from office.work import Work
+from projections import force, hops, roll
+from projections.database import Moment
+from projections.population import matching
+
+_SLICE = 20_000
+"""Officers whose facts are in memory at once."""
+
+
+def run(work: Work, name: str, cause: Micros = 0) -> frozenset[UnitId]:
+    """Carry a directive as far down as it can go; return the units it waits for.
+
+    ``cause`` is the instant of what made this possible (a roll that arrived): nobody is
+    served before it.
+    """
+    while True:
+        directive = work.db.directive(name)
+        tree = force.tree(work.db, Moment(work.now))
+        relays = hops.relays(work.db, name)
+        match next_action(directive, tree, relays, roll.mustered(work.db)):
+            case Forward(given):
+                _forward(work, name, tree, relays, given)
+            case Serve(units):
+                for at, some in _by_instant(units, cause):
+                    _serve(work, name, directive, some, at)
+            case Wait(units):
+                return units
+            case Finish():
+                return frozenset()
+
+
+def _by_instant(
+    units: tuple[tuple[UnitId, Micros], ...], cause: Micros
+) -> list[tuple[Micros, list[UnitId]]]:
+    found: dict[Micros, list[UnitId]] = defaultdict(list)
+    for unit, forwarded in units:
+        found[max(forwarded, cause)].append(unit)
+    return sorted(found.items())
+
+
+def _forward(
+    work: Work,
+    name: str,
+    tree: Tree,
+    relays: dict[UnitId, Relay],
+    given: tuple[tuple[UnitId, tuple[UnitId, ...], Micros], ...],
+) -> None:
+    facts: list[tuple[str, Fact]] = []
+    now = dict(relays)
+
+    def put(unit: UnitId, command: relay.Command) -> None:
+        state = now.get(unit, Relay())
+        for fact in RELAY.decide(command, state):
+            state = RELAY.evolve(state, fact)
+            facts.append((relay.stream(name, unit, work.office), fact))
+        now[unit] = state
+
+    for unit, to, at in given:
+        about = work.about(instant(at))
+        put(unit, Record(relay.Forwarded(**about, to=to)))
+        for below in to:
+            parent = tree.units[below].parent
+            put(below, relay.Receive(relay.Received(**about, sender=unit, parent=parent)))
+    # One kind after another, so that each is written with one statement.
+    facts.sort(key=lambda fact: fact[1].stored != relay.Received.stored)
+    work.append(facts)
+
+
+def _serve(work: Work, name: str, directive: Directive, units: list[UnitId], at: Micros) -> None:
+    """Serve everybody posted directly to these units who matches and was not served."""
+    moment = Moment(at)
+    tree = force.tree(work.db, moment)
+    condition, values = matching(work.db, directive, tree, units)
+    rows = work.db.run(
+        f"SELECT r.unit, r.officer FROM {roll.see(work.db, moment)} r WHERE {condition}"  # noqa: S608
+        " AND NOT EXISTS (SELECT 1 FROM {standing} s"
+        " WHERE s.directive = :d AND s.officer = r.officer) ORDER BY r.unit, r.officer",
+        stream=True,
+        d=name,
+        t=at,
+        **values,
+    ).all()
+    served: dict[UnitId, list[OfficerId]] = {unit: [] for unit in units}
+    for unit, officer in rows:
+        served[unit].append(officer)
+    del rows
+    _write(work, name, directive, [(unit, at, officers) for unit, officers in served.items()], joined=False)
+
+
+def _write(
+    work: Work,
+    name: str,
+    directive: Directive,
+    served: list[tuple[UnitId, Micros, list[OfficerId]]],
+    *,
+    joined: bool,
+) -> None:
+    facts: list[tuple[str, Fact]] = []
+    waiting = 0
+    for unit, at, officers in served:
+        wording = directive.version_at(at)
+        for some in _slices(officers):
+            fact = relay.OfficersServed(
+                **work.about(instant(at)),
+                officers=tuple(some),
+                version=wording.number,
+                text=wording.text,
+                joined=joined,
+            )
+            facts.append((relay.stream(name, unit, work.office), fact))
+            waiting += len(some)
+            if waiting >= _SLICE:
+                work.append(facts)
+                facts, waiting = [], 0
+    work.append(facts)
+
+
+def _slices(officers: list[OfficerId]) -> Iterator[list[OfficerId]]:
+    for start in range(0, max(len(officers), 1), relay.SERVED_AT_ONCE):
+        yield officers[start : start + relay.SERVED_AT_ONCE]
+
+
+def join(
+    work: Work,
+    name: str,
+    *,
+    position: int = FOREVER,
+    at: Micros = FOREVER,
+    officer: str = "",
+    cause: Micros = 0,
+) -> None:
+    """Serve those who began to match a standing directive after their unit had served.
+
+    Looked at are changes of the roll written after ``position`` or dated after ``at``, and
+    how ``officer`` stands now; each is served at the instant of his change, not before his
+    unit served nor before ``cause``.
+    """
+    directive = work.db.directive(name)
+    if directive.order is None or not directive.order.standing or directive.ended is not None:
+        return
+    now = Moment(work.now)
+    tree = force.tree(work.db, now)
+    served = {
+        unit: state.served_at
+        for unit, state in hops.relays(work.db, name).items()
+        if state.served_at is not None
+    }
+    units = scope(directive, tree) & served.keys()
+    if not units:
+        return
+    condition, values = matching(work.db, directive, tree, units)
+    rows = work.db.run(
+        f"SELECT r.officer, r.unit, r.at, r.until FROM {{roll}} r WHERE {condition}"  # noqa: S608
+        " AND r.until > r.at AND (r.position > :p OR r.at > :a OR r.officer = :o)"
+        " AND NOT EXISTS (SELECT 1 FROM {standing} s"
+        " WHERE s.directive = :d AND s.officer = r.officer) ORDER BY r.officer, r.at",
+        p=position,
+        a=at,
+        o=officer,
+        d=name,
+        **values,
+    ).fetchall()
+    found: dict[tuple[UnitId, Micros], list[OfficerId]] = defaultdict(list)
+    seen: set[str] = set()
+    for who, unit, since, until in rows:
+        when = max(since, served[unit], cause)
+        if who not in seen and when < until:
+            seen.add(who)
+            found[unit, when].append(who)
+    _write(
+        work,
+        name,
+        directive,
+        [(unit, when, officers) for (unit, when), officers in sorted(found.items())],
+        joined=True,
+    )
+
+
+def in_force(work: Work) -> list[str]:
+    """Return the directives that have not ended, oldest first."""
+    rows = work.db.run("SELECT directive FROM {directives} WHERE ended IS NULL ORDER BY position")
+    return [row[0] for row in rows]
+
+
+def follow(work: Work, *, position: int, cause: Micros, officer: str = "") -> None:
+    """After the force or its roll changed: let every directive reach whom it now should."""
+    for name in in_force(work):
+        run(work, name, cause)
+        join(work, name, position=position, officer=officer, cause=cause if officer else 0)

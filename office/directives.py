@@ -1,0 +1,231 @@
+"""Directives: issuing, amending, superseding, withdrawing, and the desks that pass them on."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from domain import directive, relay
+from domain.directive import DIRECTIVE, Order, Terms, directive_id
+from domain.errors import Flaw, Refused, Unaccepted, Unknown
+from domain.fact import DirectiveId, PostId, UnitId, micros
+from domain.force import Tree
+from domain.relay import RELAY
+from office import cascade
+from office.work import Work
+from projections import directives, force, hops, status
+from projections.database import Moment
+
+
+def issue(
+    work: Work, order: Order, text: str, *, at: datetime | None = None, again: bool = False
+) -> dict[str, Any]:
+    """Issue a directive under the next serial of its year and carry it down as far as it goes.
+
+    The same file by the same issuer is the same directive: it is returned, its cascade resumed.
+
+    Raises:
+        Unaccepted: it names a unit or post that is not known.
+        Refused: the issuing post does not command its addressees.
+
+    """
+    first = work.db.run(
+        "SELECT directive, number FROM {directives} WHERE text = :x AND issuer = :i"
+        " ORDER BY position LIMIT 1",
+        x=text,
+        i=order.issuer,
+    ).first()
+    if first is not None and not again:
+        cascade.run(work, first[0])
+        return _issued(work, first[0], first[1], changed=False)
+    when = work.instant(at)
+    t = micros(when)
+    tree = force.tree(work.db, Moment(t))
+    _known(work, tree, order)
+    described = force.described(work.db)
+    year = when.astimezone(ZoneInfo(described[2] if described else "UTC")).year
+    serial = 1 + int(
+        work.db.run("SELECT MAX(serial) FROM {directives} WHERE year = :y", y=year).scalar() or 0
+    )
+    name = directive_id(work.office, year, serial)
+    number = order.label or f"{serial}/{year}"
+    home = tree.posts[order.issuer].unit
+    fact = directive.Issued(
+        **work.about(when, f"post:{order.issuer}", "file"),
+        directive=name,
+        serial=serial,
+        year=year,
+        number=number,
+        unit=home,
+        order=order,
+        scope=tuple(sorted(tree.below(*order.addressees))),
+        text=text,
+    )
+    facts = DIRECTIVE.decide(
+        directive.Issue(fact, frozenset(tree.below(home))), directive.Directive()
+    )
+    work.append([(directive.stream(name, work.office), one) for one in facts])
+    _supersede_named(work, name, order, when)
+    _open(work, name, order, home, tree, when)
+    cascade.run(work, name)
+    cascade.join(work, name, at=t)
+    return _issued(work, name, number, changed=True)
+
+
+def _issued(work: Work, name: str, number: str, *, changed: bool) -> dict[str, Any]:
+    now = Moment(work.now)
+    counted = status.standing(work.db, name, now, work.now)
+    root = counted.tree.root
+    return {
+        "directive": name,
+        "number": number,
+        "changed": changed,
+        "population": counted.under[root][0] if root else 0,
+        "units": len(work.db.directive(name).scope),
+        "position": work.head,
+    }
+
+
+def _known(work: Work, tree: Tree, order: Order) -> None:
+    flaws: list[Flaw] = []
+    if order.issuer not in tree.posts:
+        flaws.append(Flaw(None, "issuer", order.issuer, "there is no such post"))
+    flaws += [
+        Flaw(None, f"addressees[{n}]", unit, "there is no such unit")
+        for n, unit in enumerate(order.addressees)
+        if unit not in tree.units
+    ]
+    flaws += [
+        Flaw(None, f"population.except_units[{n}]", unit, "there is no such unit")
+        for n, unit in enumerate(order.population.except_units)
+        if unit not in tree.units
+    ]
+    flaws += [
+        Flaw(None, f"population.except_posts[{n}]", post, "there is no such post")
+        for n, post in enumerate(order.population.except_posts)
+        if post not in tree.posts
+    ]
+    if flaws:
+        raise Unaccepted("The directive names what this force does not have.", flaws)
+
+
+def _supersede_named(work: Work, name: DirectiveId, order: Order, when: datetime) -> None:
+    """End the directives that this one says it supersedes, where they are ours."""
+    for link in order.terms.lineage.supersedes:
+        try:
+            old = directives.find(work.db, link.ref)
+        except Unknown:
+            continue  # an instrument that this office never issued: the link is kept as text
+        if old != name and work.db.directive(old).ended is None:
+            supersede(work, old, name, at=when)
+
+
+def _open(
+    work: Work, name: str, order: Order, unit: UnitId, tree: Tree, when: datetime
+) -> None:
+    """The issuing unit has its relay received and acknowledged at issue."""
+    about = work.about(when, f"post:{order.issuer}", "file")
+    stream = relay.stream(name, unit, work.office)
+    holder = tree.posts[order.issuer].holder
+    work.append(
+        [
+            (stream, relay.Received(**about, sender=unit, parent=tree.units[unit].parent)),
+            (stream, relay.Acknowledged(**about, by=order.issuer, officer=holder)),
+        ]
+    )
+
+
+def amend(
+    work: Work,
+    ref: str,
+    terms: Terms,
+    text: str,
+    *,
+    material: bool = False,
+    at: datetime | None = None,
+) -> dict[str, Any]:
+    """Change what a directive says; a material change asks everybody again from then on."""
+    name = directives.find(work.db, ref)
+    when = work.instant(at)
+    state = work.db.directive(name)
+    fact = directive.Amended(
+        **work.about(when, f"post:{state.order.issuer}" if state.order else "farman", "file"),
+        version=state.versions[-1].number + 1,
+        material=material,
+        terms=terms,
+        text=text,
+    )
+    return _ended(work, name, directive.Amend(micros(when), fact))
+
+
+def supersede(work: Work, ref: str, by: str, *, at: datetime | None = None) -> dict[str, Any]:
+    """End a directive because another one takes its place."""
+    name, successor = directives.find(work.db, ref), directives.find(work.db, by)
+    when = work.instant(at)
+    fact = directive.Superseded(**work.about(when, channel="desk"), by=DirectiveId(successor))
+    return _ended(work, name, directive.End(micros(when), fact))
+
+
+def withdraw(work: Work, ref: str, reason: str, *, at: datetime | None = None) -> dict[str, Any]:
+    """Take a directive back."""
+    name = directives.find(work.db, ref)
+    when = work.instant(at)
+    fact = directive.Withdrawn(**work.about(when, channel="desk"), reason=reason)
+    return _ended(work, name, directive.End(micros(when), fact))
+
+
+def _ended(work: Work, name: str, command: directive.Command) -> dict[str, Any]:
+    facts = DIRECTIVE.decide(command, work.db.directive(name))
+    work.append([(directive.stream(name, work.office), fact) for fact in facts])
+    version = work.db.directive(name).versions[-1].number
+    return {
+        "directive": name,
+        "version": version,
+        "changed": bool(facts),
+        "position": work.head,
+    }
+
+
+def acknowledge(
+    work: Work, ref: str, unit: str, *, by: str | None = None, at: datetime | None = None
+) -> dict[str, Any]:
+    """Acknowledge a directive for a unit; where that is awaited, it goes on down.
+
+    Raises:
+        Unknown: no such directive, unit or post.
+        Refused: the desk is vacant and nobody is named; the unit has not received it; the
+            post named neither belongs to the unit nor commands it.
+
+    """
+    name = directives.find(work.db, ref)
+    when = work.instant(at)
+    tree = force.tree(work.db, Moment(micros(when)))
+    if unit not in tree.units:
+        raise Unknown(f"There is no unit {unit!r}.")
+    here = UnitId(unit)
+    state = hops.relays(work.db, name).get(here, relay.Relay())
+    if state.acknowledged_at is not None:
+        return {"directive": name, "unit": unit, "changed": False, "position": work.head}
+    if work.db.directive(name).state_at(micros(when)) != "in_force":
+        raise Refused("The directive is not in force at that instant.")
+    head = tree.heads.get(here)
+    if by is None:
+        if state.received_at is not None and (head is None or head.holder is None):
+            desk = "has no head" if head is None else f"has its head {head.id} vacant"
+            raise Refused(f"{unit} {desk}: name who acknowledges with --by.")
+        by = head.id if head else ""
+    elif by not in tree.posts:
+        raise Unknown(f"There is no post {by!r}.")
+    elif not tree.commands(PostId(by), here):
+        raise Refused(f"{by} neither belongs to {unit} nor commands it.")
+    fact = relay.Acknowledged(
+        **work.about(when, f"post:{by}", "desk"),
+        by=PostId(by),
+        officer=tree.posts[PostId(by)].holder if by in tree.posts else None,
+    )
+    facts = RELAY.decide(relay.Acknowledge(fact), state)
+    work.append([(relay.stream(name, unit, work.office), one) for one in facts])
+    cascade.run(work, name, micros(when))
+    cascade.join(work, name, at=micros(when))
+    return {"directive": name, "unit": unit, "changed": bool(facts), "position": work.head}
+
+

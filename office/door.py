@@ -1,0 +1,97 @@
+"""The door: one writer for many senders at once.
+
+Many submit; one transaction commits what has gathered, up to 500 jobs; each is decided on
+its own and answered on its own, when what it wrote is durable and the projections show it.
+Waiting for the disk is what costs, so the more come at once, the less each of them waits.
+
+Safe: a batch that another writer got ahead of is decided again one by one, so one sender's
+conflict is nobody else's.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from domain.errors import Contended
+from office.answers import Clerk, Job
+from office.work import Work
+
+BATCH = 500
+"""Jobs in one transaction, at most."""
+Outcomes = list[bool | str]
+Run = Callable[[Callable[[Work], list[Outcomes]]], list[Outcomes]]
+
+
+def committed(run: Run, jobs: Sequence[Job]) -> list[Outcomes]:
+    """Commit jobs in one transaction, or each in its own if another writer came between."""
+    try:
+        return run(lambda work: Clerk(work).commit(jobs))
+    except Contended:
+        if len(jobs) == 1:
+            raise
+        return [committed(run, [job])[0] for job in jobs]
+
+
+class Door:
+    """Takes jobs from any number of tasks; one thread writes."""
+
+    def __init__(self, run: Run, batch: int = BATCH) -> None:
+        self._run = run
+        self._batch = batch
+        self._queue: asyncio.Queue[tuple[Job, asyncio.Future[Outcomes]] | None] = asyncio.Queue()
+        self._thread = ThreadPoolExecutor(1, "farman-writer")
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._serve())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._queue.put(None)
+        if self._task is not None:
+            await self._task
+        self._thread.shutdown()
+
+    async def submit(self, job: Job) -> Outcomes:
+        """Hand in a job; the outcomes of its answers, once they are durable.
+
+        True: it changed something. False: known already. A sentence: refused, and why.
+        """
+        answer: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
+        await self._queue.put((job, answer))
+        return await answer
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        last = False
+        while not last:
+            first = await self._queue.get()
+            if first is None:
+                return
+            batch = [first]
+            while len(batch) < self._batch and not self._queue.empty():
+                more = self._queue.get_nowait()
+                if more is None:
+                    last = True
+                    break
+                batch.append(more)
+            jobs = [job for job, _ in batch]
+            try:
+                outcomes = await loop.run_in_executor(self._thread, committed, self._run, jobs)
+            except Exception as fault:  # noqa: BLE001 - each sender is told; none is swallowed
+                for _, answer in batch:
+                    if not answer.cancelled():
+                        answer.set_exception(fault)
+                continue
+            for (_, answer), mine in zip(batch, outcomes, strict=True):
+                if not answer.cancelled():
+                    answer.set_result(mine)
+
+

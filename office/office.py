@@ -1,0 +1,506 @@
+"""An office: one running Farman with its own ledger. Every command and question goes here.
+
+A command is one durable transaction: when its method returns, what it wrote is durable, the
+cascade has done all it can and the projections show it. A question reads one snapshot and
+moves nothing. Instants go in and come out as aware datetimes, out in the force's zone.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from zoneinfo import ZoneInfo
+
+from domain.directive import Directive, Order, Terms
+from domain.errors import Misused
+from domain.fact import Micros, Text, micros
+from domain.force import Post, Tree, Unit
+from ledger.store import Store, head
+from office import answers, directives, questions, roll, tick
+from office import force as force_
+from office.answers import Ask, Job
+from office.door import Door, committed
+from office.home import Home
+from office.work import Work, prepare, working
+from projections import directives as cited
+from projections import force as known_force
+from projections import rebuild, tables
+from projections.database import Database, Moment
+
+T = TypeVar("T")
+Progress = Callable[[str, int, int | None], None]
+
+
+def _quiet(_what: str, _done: int, _of: int | None) -> None:
+    return None
+
+
+class Office:
+    """Commands and questions on one home."""
+
+    def __init__(self, home: Home, now: datetime | None = None, *, create: bool = True) -> None:
+        self.home = home
+        self.now = home.clock(now)
+        self.store = Store.open(home.url, create=create, stages=tables.stages)
+        try:
+            self._prepare()
+        except BaseException:
+            self.store.close()
+            raise
+
+    def _prepare(self) -> None:
+        with self.store.reading() as conn:
+            ready = conn.dialect.has_table(conn, "checkpoints")
+            level = ready and Database(conn).checkpoint("position") >= head(conn)
+        if not ready:
+            prepare(self.store)
+        if not level:
+            with self._working():
+                pass  # catching up is how every work begins
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+    def _clock(self) -> datetime:
+        return self.now if self.home.rehearsal else datetime.now(UTC)
+
+    @contextmanager
+    def _working(self) -> Iterator[Work]:
+        with working(self.store, self.home.office, self._clock()) as work:
+            yield work
+
+    @contextmanager
+    def _reading(self) -> Iterator[Database]:
+        with self.store.reading() as conn:
+            db = Database(conn)
+            yield db
+
+    def _do(self, command: Callable[[Work], dict[str, Any]]) -> dict[str, Any]:
+        with self._working() as work:
+            return command(work)
+
+    # Commands.
+
+    def import_force(  # noqa: PLR0913 - what a force file says
+        self,
+        *,
+        force: str,
+        name: Text,
+        timezone: str,
+        since: datetime,
+        units: Sequence[Unit],
+        posts: Sequence[Post],
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """Import a command tree; all of it or nothing."""
+        sheet = force_.Sheet(force, name, timezone, since, units, posts)
+        return self._do(lambda work: force_.import_force(work, sheet, dry_run=dry_run))
+
+    def import_roll(
+        self,
+        rows: Sequence[Any],
+        columns: frozenset[str] = frozenset(),
+        *,
+        at: datetime | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """Import a nominal roll; all of it or nothing. Rows come from the reader of the file."""
+        del columns  # a missing column already says nothing in every row
+        return self._do(
+            lambda work: roll.import_roll(
+                work, rows, at=at, dry_run=dry_run, progress=progress or _quiet
+            )
+        )
+
+    def issue(
+        self, order: Order, text: str, *, at: datetime | None = None, again: bool = False
+    ) -> dict[str, Any]:
+        """Issue a directive; the same file again is the same directive."""
+        return self._do(lambda work: directives.issue(work, order, text, at=at, again=again))
+
+    def amend(
+        self,
+        ref: str,
+        terms: Terms,
+        text: str,
+        *,
+        material: bool = False,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Amend a directive."""
+        return self._do(
+            lambda work: directives.amend(work, ref, terms, text, material=material, at=at)
+        )
+
+    def supersede(self, ref: str, by: str, *, at: datetime | None = None) -> dict[str, Any]:
+        """Mark a directive as superseded by another."""
+        return self._do(lambda work: directives.supersede(work, ref, by, at=at))
+
+    def withdraw(self, ref: str, reason: str, *, at: datetime | None = None) -> dict[str, Any]:
+        """Withdraw a directive."""
+        return self._do(lambda work: directives.withdraw(work, ref, reason, at=at))
+
+    def acknowledge_relay(
+        self, ref: str, unit: str, *, by: str | None = None, at: datetime | None = None
+    ) -> dict[str, Any]:
+        """Acknowledge a directive for a unit."""
+        return self._do(lambda work: directives.acknowledge(work, ref, unit, by=by, at=at))
+
+    def answer(  # noqa: PLR0913 - what an answer says
+        self,
+        ref: str,
+        officer: str,
+        kind: str,
+        *,
+        clause: str | None = None,
+        evidence: str | None = None,
+        at: datetime | None = None,
+        channel: str = "desk",
+        note: str | None = None,
+    ) -> dict[str, Any]:
+        """Record that an officer read, acknowledged or complied."""
+
+        def command(work: Work) -> dict[str, Any]:
+            ask = Ask(
+                "", officer, kind, at or work.recorded_at, clause, channel, note, evidence  # type: ignore[arg-type]
+            )
+            return answers.answer(work, ref, ask)
+
+        return self._do(command)
+
+    def contest(
+        self,
+        ref: str,
+        officer: str,
+        reason: str,
+        *,
+        at: datetime | None = None,
+        channel: str = "desk",
+    ) -> dict[str, Any]:
+        """Record that an officer contests a directive."""
+        return self._do(
+            lambda work: answers.plead(
+                work, ref, officer, "contest", reason=reason, at=at, channel=channel
+            )
+        )
+
+    def decide_contest(  # noqa: PLR0913
+        self,
+        ref: str,
+        officer: str,
+        outcome: str,
+        by: str,
+        *,
+        reason: str | None = None,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Decide an officer's contest: upheld exempts him."""
+        if outcome not in ("upheld", "dismissed"):
+            raise Misused(f"A contest is upheld or dismissed, not {outcome!r}.")
+        return self._do(
+            lambda work: answers.plead(
+                work, ref, officer, "decide", outcome=outcome, by=by, reason=reason, at=at
+            )
+        )
+
+    def exempt(  # noqa: PLR0913
+        self,
+        ref: str,
+        officer: str,
+        by: str,
+        reason: str,
+        *,
+        clause: str | None = None,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Exempt an officer from a clause, or from all."""
+        return self._do(
+            lambda work: answers.plead(
+                work, ref, officer, "exempt", by=by, reason=reason, clause=clause, at=at
+            )
+        )
+
+    def commit(self, jobs: Sequence[Job]) -> list[list[bool | str]]:
+        """Commit jobs of answers in one transaction: what the door's thread does."""
+
+        def run(command: Callable[[Work], list[list[bool | str]]]) -> list[list[bool | str]]:
+            with self._working() as work:
+                return command(work)
+
+        return committed(run, jobs)
+
+    def door(self) -> Door:
+        """Return the door for many concurrent senders; enter it as an async context."""
+
+        def run(command: Callable[[Work], list[list[bool | str]]]) -> list[list[bool | str]]:
+            with self._working() as work:
+                return command(work)
+
+        return Door(run)
+
+    def _through_door(self, jobs: Sequence[Job]) -> list[list[bool | str]]:
+        async def submit() -> list[list[bool | str]]:
+            async with self.door() as door:
+                return list(await asyncio.gather(*(door.submit(job) for job in jobs)))
+
+        return asyncio.run(submit())
+
+    def import_answers(
+        self,
+        lines: Callable[[], Iterator[tuple[list[Any], list[Any]]]],
+        *,
+        accept_good: bool = False,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """Record a file of answers, read twice: checked whole, then committed slice by slice."""
+        outcome = answers.import_answers(
+            self.store,
+            self.home.office,
+            self._clock(),
+            self._through_door,
+            lines,
+            accept_good=accept_good,
+            progress=progress or _quiet,
+        )
+        return {**outcome, "position": self.head()}
+
+    def roll_call(  # noqa: PLR0913
+        self,
+        ref: str,
+        unit: str,
+        rows: Sequence[tuple[int, str, str | None, str | None]],
+        *,
+        diary: str,
+        held_at: datetime,
+        answer: str = "acknowledged",
+        entered_by: str | None = None,
+    ) -> dict[str, Any]:
+        """Enter a roll call."""
+        with self._working() as work:
+            job, lines, absent, refused = answers.held(
+                work,
+                ref,
+                unit,
+                rows,
+                diary=diary,
+                held_at=held_at,
+                answer=answer,
+                entered_by=entered_by or f"clerk:{unit}",
+            )
+        (outcomes,) = self._through_door([job])
+        refused += [
+            {"line": line, "officer_id": officer, "reason": outcome}
+            for (line, officer), outcome in zip(lines, outcomes, strict=True)
+            if isinstance(outcome, str)
+        ]
+        return {
+            "unit": unit,
+            "accepted": sum(outcome is True for outcome in outcomes),
+            "repeated": sum(outcome is False for outcome in outcomes),
+            "absent": len(absent),
+            "refused": refused,
+            "position": self.head(),
+        }
+
+    def tick(self) -> dict[str, Any]:
+        """Do what is due by the clock."""
+        return self._do(tick.tick)
+
+    def transfer(self, officer: str, unit: str, *, at: datetime | None = None) -> dict[str, Any]:
+        """Post an officer to another unit."""
+        return self._do(lambda work: roll.transfer(work, officer, unit, at=at))
+
+    def duty(self, officer: str, state: str, *, at: datetime | None = None) -> dict[str, Any]:
+        """Change an officer's duty state."""
+        return self._do(lambda work: roll.duty(work, officer, state, at=at))
+
+    def promote(self, officer: str, rank: int, *, at: datetime | None = None) -> dict[str, Any]:
+        """Give an officer another rank."""
+        return self._do(lambda work: roll.promote(work, officer, rank, at=at))
+
+    def retire(
+        self, officer: str, *, died: bool = False, at: datetime | None = None
+    ) -> dict[str, Any]:
+        """Take an officer off the strength."""
+        return self._do(lambda work: roll.retire(work, officer, died=died, at=at))
+
+    def assume(
+        self, post: str, officer: str, *, charge: str = "substantive", at: datetime | None = None
+    ) -> dict[str, Any]:
+        """Give an officer charge of a post."""
+        return self._do(lambda work: roll.assume(work, post, officer, charge=charge, at=at))
+
+    def relinquish(
+        self, post: str, *, officer: str | None = None, at: datetime | None = None
+    ) -> dict[str, Any]:
+        """End a charge."""
+        return self._do(lambda work: roll.relinquish(work, post, officer=officer, at=at))
+
+    # Questions.
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        """The force's zone; UTC before a force was imported."""
+        with self._reading() as db:
+            return questions.zone(db)
+
+    def head(self) -> int:
+        """Return the position of the last entry, 0 when there is none."""
+        with self.store.reading() as conn:
+            return head(conn)
+
+    def _now(self) -> Micros:
+        return micros(self._clock())
+
+    def tree(
+        self, as_of: datetime | None = None, known_at: int | datetime | None = None
+    ) -> Tree:
+        """Return the command tree with its posts and holders."""
+        with self._reading() as db:
+            return known_force.tree(db, questions.moment(db, self._now(), as_of, known_at))
+
+    def directive(self, ref: str) -> Directive:
+        """Return a directive as it stands."""
+        with self._reading() as db:
+            return db.directive(cited.find(db, ref))
+
+    def status(  # noqa: PLR0913 - each narrows the question
+        self,
+        ref: str | None = None,
+        *,
+        unit: str | None = None,
+        depth: int = 1,
+        as_of: datetime | None = None,
+        known_at: int | datetime | None = None,
+        version: int | None = None,
+    ) -> dict[str, Any]:
+        """Count a directive under a unit; without one, every directive."""
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), as_of, known_at)
+            if ref is None:
+                return questions.overview(db, moment, self._now(), unit)
+            return questions.status(
+                db, ref, moment, self._now(), unit=unit, depth=depth, version=version
+            )
+
+    def officers(  # noqa: PLR0913
+        self,
+        ref: str,
+        *,
+        state: str | None = None,
+        unit: str | None = None,
+        as_of: datetime | None = None,
+        known_at: int | datetime | None = None,
+        after: str | None = None,
+        limit: int = 100,
+        version: int | None = None,
+    ) -> dict[str, Any]:
+        """List officers and how each stands, by id, a page at a time."""
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), as_of, known_at)
+            return questions.officers(
+                db,
+                ref,
+                moment,
+                state=state,
+                unit=unit,
+                after=after,
+                limit=limit,
+                version=version,
+            )
+
+    def hops(self, ref: str) -> dict[str, Any]:
+        """List a directive's step at each unit."""
+        with self._reading() as db:
+            return questions.hops(db, ref, Moment(self._now()))
+
+    def overdue(
+        self, *, unit: str | None = None, as_of: datetime | None = None
+    ) -> dict[str, Any]:
+        """List what is overdue, by directive, clause and unit."""
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), as_of, None)
+            return questions.overdue(db, moment, unit)
+
+    def timeline(
+        self,
+        ref: str,
+        *,
+        officer: str | None = None,
+        unit: str | None = None,
+        known_at: int | datetime | None = None,
+        limit: int | None = None,
+    ) -> dict[str, Any]:
+        """List what happened to a directive, in the order of the ledger."""
+        with self._reading() as db:
+            known = questions.moment(db, self._now(), None, known_at).known
+            return questions.timeline(
+                db, ref, officer=officer, unit=unit, known=known, limit=limit
+            )
+
+    def rows(
+        self, what: str, ref: str | None = None, as_of: datetime | None = None
+    ) -> tuple[list[str], Iterator[list[tuple[Any, ...]]]]:
+        """Return the columns and pages of rows of an export."""
+        return questions.EXPORTS[what], self._pages(what, ref, as_of)
+
+    def _pages(
+        self, what: str, ref: str | None, as_of: datetime | None
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), as_of, None)
+            yield from questions.export(db, what, ref, moment)
+
+    def rebuild(self, *, progress: Progress | None = None) -> dict[str, Any]:
+        """Make every projection anew from the ledger, beside the live ones, and swap."""
+        with self.store.reading() as conn:
+            before = {name: rebuild.digest(conn, name)[1] for name in rebuild.PROJECTIONS}
+        position = rebuild.rebuild(self.store, progress or _quiet)
+        with self.store.reading() as conn:
+            after = {name: rebuild.digest(conn, name) for name in rebuild.PROJECTIONS}
+        return {
+            "position": position,
+            "projections": [
+                {"name": name, "rows": rows, "digest": digest, "same": digest == before[name]}
+                for name, (rows, digest) in after.items()
+            ],
+        }
+
+    def check(self, *, progress: Progress | None = None) -> dict[str, Any]:
+        """Fold the ledger into an empty store and compare it with the live projections."""
+        position, compared = rebuild.check(self.store, progress or _quiet)
+        return {
+            "position": position,
+            "projections": [
+                {
+                    "name": one.name,
+                    "rows": one.rows,
+                    "digest": one.digest,
+                    "same": one.same,
+                    "difference": one.difference,
+                }
+                for one in compared
+            ],
+        }
+
+    def checks(self) -> list[dict[str, Any]]:
+        """Look for faults: the store, the projections' lag, a clock that ran back."""
+        with self._reading() as db:
+            return questions.checks(db, self.store.dialect, self._now())
+
+

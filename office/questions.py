@@ -1,0 +1,462 @@
+"""Questions: what the projections answer, in the words and shapes of the contract."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from domain.errors import Misused, Unknown
+from domain.fact import SECOND, Micros, UnitId, instant, micros, words
+from domain.force import Tree
+from domain.relay import Relay
+from ledger.store import head, select_entries
+from projections import directives, force, officers as officers_, status as status_, timeline as timeline_
+from projections import hops as hops_
+from projections.database import Database, Moment
+from projections.status import NUMBERS
+
+EXPORTS: dict[str, list[str]] = {
+    "standing": [
+        "directive", "officer_id", "unit", "rank", "duty", "served_at", "read_at",
+        "acknowledged_at", "complied_at", "due_at", "exempt", "contested", "overdue",
+    ],
+    "entries": [
+        "position", "stream", "version", "name", "happened_at", "recorded_at", "actor",
+        "channel", "state",
+    ],
+    "hops": [
+        "directive", "unit", "parent", "via", "received_at", "acknowledged_at",
+        "forwarded_at", "served_at", "dwell_seconds", "post", "officer_id", "vacant_since",
+    ],
+}  # fmt: skip
+"""What can be exported, with its columns."""
+
+
+def zone(db: Database) -> ZoneInfo:
+    """Return the force's zone; UTC before a force was imported."""
+    described = force.described(db)
+    return ZoneInfo(described[2] if described else "UTC")
+
+
+def moment(
+    db: Database, now: Micros, as_of: datetime | None, known_at: int | datetime | None
+) -> Moment:
+    """Return what a question stands on.
+
+    An instant of knowledge is the last entry recorded by then.
+    """
+    at = now if as_of is None else micros(as_of)
+    if known_at is None:
+        return Moment(at)
+    if isinstance(known_at, int):
+        return Moment(at, known_at)
+    return Moment(at, recorded_by(db, known_at))
+
+
+def recorded_by(db: Database, at: datetime) -> int:
+    """Return the last position written by an instant, 0 if there is none: 20 looks at a million."""
+    wanted = micros(at)
+    low, high = 0, head(db.conn)
+    while low < high:
+        middle = (low + high + 1) // 2
+        row = db.run(
+            "SELECT notification_id, state FROM stored_events WHERE notification_id <= :m"
+            " AND notification_id > :low ORDER BY notification_id DESC LIMIT 1",
+            m=middle,
+            low=low,
+        ).first()
+        if row is None:
+            low = middle
+        elif micros(datetime.fromisoformat(orjson.loads(row[1])["recorded_at"])) <= wanted:
+            low = middle
+        else:
+            high = row[0] - 1
+    return low
+
+
+def _at(db: Database, at: Micros | None, zone_: ZoneInfo) -> datetime | None:
+    return None if at is None else instant(at).astimezone(zone_)
+
+
+def _unit(tree: Tree, unit: str | None) -> UnitId | None:
+    if unit is None:
+        return tree.root
+    if unit not in tree.units:
+        raise Unknown(f"There is no unit {unit!r} at that instant; `farman status` shows the units.")
+    return UnitId(unit)
+
+
+def _known_unit(db: Database, unit: str | None, asked: Moment) -> UnitId | None:
+    return None if unit is None else _unit(force.tree(db, asked), unit)
+
+
+def status(  # noqa: PLR0913 - each narrows the question
+    db: Database,
+    ref: str,
+    asked: Moment,
+    now: Micros,
+    *,
+    unit: str | None = None,
+    depth: int = 1,
+    version: int | None = None,
+) -> dict[str, Any]:
+    """Count a directive under a unit, and under each unit ``depth`` levels below it."""
+    name = directives.find(db, ref)
+    current = db.directive(name)
+    if version is not None and version not in {v.number for v in current.versions}:
+        raise Unknown(f"{current.number} has no version {version}.")
+    counted = status_.standing(db, name, asked, now, version)
+    top = _unit(counted.tree, unit)
+    zone_ = zone(db)
+    relays = hops_.relays(db, name, asked) if counted.state != "not_issued" else {}
+    rows = [] if top is None else list(_below(counted, top, depth, relays, zone_))
+    zeros = dict.fromkeys(NUMBERS, 0)
+    return {
+        "directive": name,
+        "number": current.number,
+        "subject": words(current.version_at(asked.at).terms.subject),
+        "issued_at": _at(db, current.issued_at, zone_),
+        "state": counted.state,
+        "as_of": _at(db, asked.at, zone_),
+        "known_at": asked.known,
+        "position": head(db.conn),
+        "unit": top,
+        **(zeros if top is None else _counts(counted, top)),
+        "units": rows,
+    }
+
+
+def _counts(counted: status_.Standing, unit: UnitId) -> dict[str, int]:
+    return dict(zip(NUMBERS, counted.under[unit], strict=True))
+
+
+def _below(
+    counted: status_.Standing,
+    top: UnitId,
+    depth: int,
+    relays: dict[UnitId, Relay],
+    zone_: ZoneInfo,
+) -> Iterator[dict[str, Any]]:
+    tree = counted.tree
+    level = [top]
+    for _ in range(depth):
+        level = [below for unit in level for below in tree.children.get(unit, ())]
+        for unit in level:
+            relay = relays.get(unit, Relay())
+            yield {
+                "unit": unit,
+                "kind": tree.units[unit].kind,
+                "name": words(tree.units[unit].name),
+                "parent": tree.units[unit].parent,
+                **_counts(counted, unit),
+                "received_at": None if relay.received_at is None else instant(relay.received_at).astimezone(zone_),
+                "acknowledged_at": None if relay.acknowledged_at is None else instant(relay.acknowledged_at).astimezone(zone_),
+            }
+
+
+def overview(db: Database, asked: Moment, now: Micros, unit: str | None) -> dict[str, Any]:
+    """Count every directive known at the moment, oldest first."""
+    zone_ = zone(db)
+    tree = force.tree(db, asked)
+    top = _unit(tree, unit)
+    found: list[dict[str, Any]] = []
+    known = 2**53 if asked.known is None else asked.known
+    for name, number in db.run(
+        "SELECT directive, number FROM {directives} WHERE position <= :p ORDER BY position", p=known
+    ).fetchall():
+        counted = status_.standing(db, name, asked, now, tree=tree)
+        directive = counted.directive
+        found.append(
+            {
+                "directive": name,
+                "number": number,
+                "subject": words(directive.version_at(asked.at).terms.subject),
+                "issued_at": _at(db, directive.issued_at, zone_),
+                "state": counted.state,
+                **(dict.fromkeys(NUMBERS, 0) if top is None else _counts(counted, top)),
+            }
+        )
+    return {
+        "as_of": _at(db, asked.at, zone_),
+        "known_at": asked.known,
+        "position": head(db.conn),
+        "unit": top,
+        "directives": found,
+    }
+
+
+def officers(  # noqa: PLR0913
+    db: Database,
+    ref: str,
+    asked: Moment,
+    *,
+    state: str | None,
+    unit: str | None,
+    after: str | None,
+    limit: int,
+    version: int | None,
+) -> dict[str, Any]:
+    """List officers by id; ``next`` is where the next page begins after, None at the end."""
+    if state is not None and state not in officers_.STATES:
+        raise Misused(f"{state!r} is no state; they are {', '.join(officers_.STATES)}.")
+    if limit < 1:
+        raise Misused(f"A page has at least one officer, not {limit}.")
+    name = directives.find(db, ref)
+    page = officers_.officers(
+        db,
+        name,
+        asked,
+        state=state,
+        unit=_known_unit(db, unit, asked),
+        after=after or "",
+        limit=limit + 1,
+        version=version,
+    )
+    more, page = len(page) > limit, page[:limit]
+    zone_ = zone(db)
+    names = officers_.particulars(db, [one.officer for one in page], asked)
+    return {
+        "directive": name,
+        "as_of": _at(db, asked.at, zone_),
+        "known_at": asked.known,
+        "officers": [
+            {
+                "officer_id": one.officer,
+                "name": names.get(one.officer, (None, None))[0],
+                "belt_no": names.get(one.officer, (None, None))[1],
+                "unit": one.unit,
+                "rank": one.rank,
+                "duty": one.duty,
+                "served_at": _at(db, one.served_at, zone_),
+                "read_at": _at(db, one.read_at, zone_),
+                "acknowledged_at": _at(db, one.acknowledged_at, zone_),
+                "complied_at": _at(db, one.complied_at, zone_),
+                "due_at": _at(db, one.due_at, zone_),
+                "exempt": one.exempt,
+                "contested": one.contested,
+                "overdue": one.overdue,
+            }
+            for one in page
+        ],
+        "next": page[-1].officer if more else None,
+    }
+
+
+def hops(db: Database, ref: str, asked: Moment) -> dict[str, Any]:
+    """List a directive's step at each unit, from the top down."""
+    name = directives.find(db, ref)
+    zone_ = zone(db)
+    tree = force.tree(db, asked)
+    rows = {
+        row[0]: row[1:]
+        for row in db.run(
+            "SELECT unit, parent, via, received_at, acknowledged_at, forwarded_at, served_at,"
+            " vacant_since, sender FROM {hops} WHERE directive = :d",
+            d=name,
+        )
+    }
+    order = [unit for unit in (tree.below(tree.root) if tree.root else ()) if unit in rows]
+    found = []
+    for unit in order:
+        parent, via, received, acknowledged, forwarded, served, vacant, sender = rows[unit]
+        held = officers_.held_by(tree, unit)
+        if held is not None:
+            held = {**held, "vacant_since": _at(db, held["vacant_since"], zone_)}  # type: ignore[arg-type]
+        end = asked.at if forwarded is None else forwarded
+        found.append(
+            {
+                "unit": unit,
+                "name": words(tree.units[unit].name),
+                "kind": tree.units[unit].kind,
+                "parent": parent,
+                "sender": sender,
+                "via": via,
+                "received_at": _at(db, received, zone_),
+                "acknowledged_at": _at(db, acknowledged, zone_),
+                "forwarded_at": _at(db, forwarded, zone_),
+                "served_at": _at(db, served, zone_),
+                "dwell_seconds": max(0, end - received) // SECOND,
+                "forwarded_by_rule": vacant is not None,
+                "held_by": held,
+            }
+        )
+    return {"directive": name, "as_of": _at(db, asked.at, zone_), "hops": found}
+
+
+def overdue(db: Database, asked: Moment, unit: str | None) -> dict[str, Any]:
+    """List what is overdue in every directive in force, the oldest due first."""
+    tree = force.tree(db, asked)
+    top = _unit(tree, unit)
+    inside = set() if top is None else set(tree.below(top))
+    zone_ = zone(db)
+    found: dict[tuple[str, str, UnitId], list[int]] = {}
+    for (name,) in db.run("SELECT directive FROM {directives} ORDER BY position").fetchall():
+        for clause, where, due, officers in status_.overdue(db, name, asked):
+            if where in inside:
+                known = found.setdefault((name, clause, where), [0, due])
+                known[0] += officers
+                known[1] = min(known[1], due)
+    rows = []
+    for (name, clause, where), (count, due) in sorted(
+        found.items(), key=lambda item: (item[1][1], item[0])
+    ):
+        held = officers_.held_by(tree, where)
+        if held is not None:
+            held = {**held, "vacant_since": _at(db, held["vacant_since"], zone_)}  # type: ignore[arg-type]
+        rows.append(
+            {
+                "directive": name,
+                "clause": clause,
+                "unit": where,
+                "officers": count,
+                "oldest_due_at": _at(db, due, zone_),
+                "held_by": held,
+            }
+        )
+    return {"as_of": _at(db, asked.at, zone_), "obligations": rows}
+
+
+def timeline(  # noqa: PLR0913
+    db: Database,
+    ref: str,
+    *,
+    officer: str | None,
+    unit: str | None,
+    known: int | None,
+    limit: int | None,
+) -> dict[str, Any]:
+    """List entries of a directive, oldest first."""
+    name = directives.find(db, ref)
+    zone_ = zone(db)
+    found: list[dict[str, Any]] = []
+    for entry in timeline_.entries(db, name, officer=officer, unit=unit, known=known):
+        if limit is not None and len(found) >= limit:
+            break
+        found.append(
+            {
+                "position": entry.position,
+                "stream": entry.stream,
+                "version": entry.version,
+                "name": entry.fact.stored.split("@")[0],
+                "at": entry.fact.at.astimezone(zone_),
+                "recorded_at": entry.fact.recorded_at.astimezone(zone_),
+                "actor": entry.fact.actor,
+                "channel": entry.fact.channel,
+                "sentence": timeline_.sentence(entry),
+            }
+        )
+    return {"directive": name, "known_at": known, "entries": found}
+
+
+def export(
+    db: Database, what: str, ref: str | None, asked: Moment
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield pages of rows in the order of `EXPORTS`."""
+    zone_ = zone(db)
+    names = (
+        [directives.find(db, ref)]
+        if ref is not None
+        else [row[0] for row in db.run("SELECT directive FROM {directives} ORDER BY position")]
+    )
+    if what == "entries":
+        yield from _entries(db, None if ref is None else names[0], zone_)
+        return
+    for name in names:
+        page: list[tuple[Any, ...]] = []
+        if what == "hops":
+            for hop in hops(db, name, asked)["hops"]:
+                held = hop["held_by"] or {}
+                page.append(
+                    (
+                        name, hop["unit"], hop["parent"], hop["via"], hop["received_at"],
+                        hop["acknowledged_at"], hop["forwarded_at"], hop["served_at"],
+                        hop["dwell_seconds"], held.get("post"), held.get("officer_id"),
+                        held.get("vacant_since"),
+                    )
+                )  # fmt: skip
+        else:
+            for one, _ in officers_.each(db, name, asked):
+                page.append(
+                    (
+                        name, one.officer, one.unit, one.rank, one.duty,
+                        *(
+                            _at(db, at, zone_)
+                            for at in (
+                                one.served_at, one.read_at, one.acknowledged_at,
+                                one.complied_at, one.due_at,
+                            )
+                        ),
+                        one.exempt, one.contested, one.overdue,
+                    )
+                )  # fmt: skip
+                if len(page) == officers_.PAGE:
+                    yield page
+                    page = []
+        yield page
+
+
+def _entries(db: Database, name: str | None, zone_: ZoneInfo) -> Iterator[list[tuple[Any, ...]]]:
+    if name is not None:
+        page = []
+        from ledger.codec import encode
+
+        for entry in timeline_.entries(db, name):
+            page.append(_line(entry.position, entry.stream, entry.version, entry.fact.stored, encode(entry.fact), zone_))
+            if len(page) == officers_.PAGE:
+                yield page
+                page = []
+        yield page
+        return
+    after = 0
+    while rows := select_entries(db.conn, after, officers_.PAGE):
+        after = rows[-1][0]
+        yield [_line(*row, zone_) for row in rows]
+
+
+def _line(
+    position: int, stream: str, version: int, name: str, state: bytes, zone_: ZoneInfo
+) -> tuple[Any, ...]:
+    body = orjson.loads(state)
+    return (
+        position, stream, version, name,
+        datetime.fromisoformat(body["at"]).astimezone(zone_),
+        datetime.fromisoformat(body["recorded_at"]).astimezone(zone_),
+        body["actor"], body["channel"], state.decode(),
+    )  # fmt: skip
+
+
+def checks(db: Database, dialect: str, now: Micros) -> list[dict[str, Any]]:
+    """Look for faults a person can do something about."""
+    top, done = head(db.conn), db.checkpoint("position")
+    last = db.checkpoint("recorded_at")
+    described = force.described(db)
+    found = [
+        {"name": "store", "ok": True, "detail": f"{dialect}, {top:,} is the last position"},
+        {
+            "name": "projections",
+            "ok": done == top,
+            "detail": "level with the ledger"
+            if done == top
+            else f"at {done:,} of {top:,}: the next command catches up",
+        },
+        {
+            "name": "clock",
+            "ok": last <= now + 300 * SECOND,
+            "detail": "not before the last entry"
+            if last <= now + 300 * SECOND
+            else f"the last entry was written at {instant(last).isoformat()}: set the clock right",
+        },
+        {
+            "name": "force",
+            "ok": described is not None,
+            "detail": "none yet: `farman force import FILE`"
+            if described is None
+            else f"{described[0]}, {words(described[1])}, {described[2]}",
+        },
+    ]
+    if dialect == "sqlite":
+        fault = db.conn.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        found.append({"name": "database", "ok": fault == "ok", "detail": str(fault)})
+    return found
