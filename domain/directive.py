@@ -55,8 +55,8 @@ class Clause(_Part):
     id: ClauseId
     kind: ClauseKind
     text: Text
-    of: ClauseId | None = None
-    """The clause that this one qualifies."""
+    of: tuple[ClauseId, ...] = ()
+    """The clauses that this one qualifies."""
     open: bool | None = None
     """Of an exception: whether others may register under it."""
     due: Due | None = None
@@ -80,6 +80,14 @@ class Lineage(_Part):
     supersedes: tuple[Link, ...] = ()
     adopts: tuple[Link, ...] = ()
     similar_to: tuple[Link, ...] = ()
+    relays: tuple[Link, ...] = ()
+
+
+class Basis(_Part):
+    """The authority it rests on: an instrument signed, or (unbacked) only conveyed."""
+
+    form: Literal["signed", "conveyed"]
+    ref: str | None = None
 
 
 class Terms(_Part):
@@ -91,8 +99,10 @@ class Terms(_Part):
     """The body by language."""
     lineage: Lineage = Lineage()
     purpose: Text | None = None
+    incident: Text | None = None
+    """What gave rise to it."""
     confidentiality: str | None = None
-    basis: str | None = None
+    basis: Basis | None = None
 
     def acts(self) -> tuple[Clause, ...]:
         """Return the clauses that an officer must comply with."""

@@ -25,6 +25,8 @@ Line = tuple[int, str, int, str, bytes]
 """Position, stream, version, stored name, stored bytes: an entry as the ledger holds it."""
 
 Stages = Callable[[str], Sequence[str]]
+"""Dialect -> what a new connection runs first: the temporary tables that its user needs."""
+
 PATIENCE = 10.0
 """Seconds to wait for another writer before the store is called busy."""
 
@@ -165,8 +167,8 @@ class Store:
         """Open ``sqlite:////path/farman.db``, ``sqlite:///:memory:`` or ``postgresql://…``.
 
         With ``create`` the ledger's tables are made if they are not there; several
-        processes may do so at once. ``patience`` is in seconds. ``stages`` returns, for a
-        dialect, what every new connection runs first: the temporary tables its user needs.
+        processes may do so at once. ``patience`` is in seconds. ``stages`` are made
+        on every connection.
 
         Raises:
             Misused: ``url`` is none of these.
@@ -233,7 +235,7 @@ class Store:
     def reading(self) -> Iterator[Connection]:
         """Give one consistent snapshot, as of now, that no writer holds up.
 
-        A store in memory has one connection: its readers and its writer take turns.
+        Only stages are written to by a reader, and nothing of it is kept. A store in memory has one connection: its readers and its writer take turns.
 
         Raises:
             Unavailable: the store can't be reached, is busy or damaged.
@@ -332,7 +334,10 @@ def _database(url: str, stages: Stages, *, create: bool, patience: float) -> Dat
         from ledger.sqlite import SqliteDatabase  # noqa: PLC0415
 
         return SqliteDatabase(
-            url.removeprefix("sqlite:///"), create=create, patience=patience, stages=stages("sqlite")
+            url.removeprefix("sqlite:///"),
+            create=create,
+            patience=patience,
+            stages=stages("sqlite"),
         )
     if url.startswith(("postgresql://", "postgres://")):
         from ledger.postgres import PostgresDatabase  # noqa: PLC0415

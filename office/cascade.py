@@ -14,8 +14,8 @@ from projections import force, hops, roll
 from projections.database import Moment
 from projections.population import matching
 
-_SLICE = 20_000
-"""Officers whose facts are in memory at once."""
+_SLICE = 250_000
+"""Officers written at once: enough for a whole force to go into its tables in their order."""
 
 
 def run(work: Work, name: str, cause: Micros = 0) -> frozenset[UnitId]:
@@ -77,24 +77,30 @@ def _forward(
     work.append(facts)
 
 
+_NOT_YET = (
+    " AND NOT EXISTS (SELECT 1 FROM {standing} s"
+    " WHERE s.directive = :d AND s.officer = r.officer)"
+)
+
+
 def _serve(work: Work, name: str, directive: Directive, units: list[UnitId], at: Micros) -> None:
     """Serve everybody posted directly to these units who matches and was not served."""
     moment = Moment(at)
     tree = force.tree(work.db, moment)
     condition, values = matching(work.db, directive, tree, units)
+    first = work.db.run("SELECT 1 FROM {standing} WHERE directive = :d LIMIT 1", d=name).first()
+    not_yet = "" if first is None else _NOT_YET
     rows = work.db.run(
-        f"SELECT r.unit, r.officer FROM {roll.see(work.db, moment)} r WHERE {condition}"  # noqa: S608
-        " AND NOT EXISTS (SELECT 1 FROM {standing} s"
-        " WHERE s.directive = :d AND s.officer = r.officer) ORDER BY r.unit, r.officer",
+        f"SELECT r.unit, r.officer FROM {roll.see(work.db, moment)} r WHERE {condition}{not_yet}"
+        " ORDER BY r.officer",
         stream=True,
         d=name,
         t=at,
         **values,
-    ).all()
+    )
     served: dict[UnitId, list[OfficerId]] = {unit: [] for unit in units}
     for unit, officer in rows:
         served[unit].append(officer)
-    del rows
     _write(work, name, directive, [(unit, at, officers) for unit, officers in served.items()], joined=False)
 
 
@@ -149,6 +155,12 @@ def join(
     directive = work.db.directive(name)
     if directive.order is None or not directive.order.standing or directive.ended is not None:
         return
+    if (
+        position >= work.db.checkpoint("roll_position")
+        and at >= work.db.checkpoint("roll_at")
+        and not officer
+    ):
+        return
     now = Moment(work.now)
     tree = force.tree(work.db, now)
     served = {
@@ -161,10 +173,9 @@ def join(
         return
     condition, values = matching(work.db, directive, tree, units)
     rows = work.db.run(
-        f"SELECT r.officer, r.unit, r.at, r.until FROM {{roll}} r WHERE {condition}"  # noqa: S608
+        f"SELECT r.officer, r.unit, r.at, r.until FROM {{roll}} r WHERE {condition}"
         " AND r.until > r.at AND (r.position > :p OR r.at > :a OR r.officer = :o)"
-        " AND NOT EXISTS (SELECT 1 FROM {standing} s"
-        " WHERE s.directive = :d AND s.officer = r.officer) ORDER BY r.officer, r.at",
+        f"{_NOT_YET} ORDER BY r.officer, r.at",
         p=position,
         a=at,
         o=officer,

@@ -9,6 +9,7 @@ exempted since they were served are counted one by one, from all that is known o
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 from domain import relay, service
@@ -161,7 +162,8 @@ def marks_of(answers: Sequence[Said], asked: Asked, row: Row) -> Marks:
 def serve(db: Database, entries: Sequence[Entry]) -> None:
     """Write a row for each officer served; who was served before keeps his first service."""
     deltas = Deltas()
-    received: dict[Key, Micros] = {}
+    received: dict[str, dict[str, Micros]] = {}
+    rules: dict[str, Asked] = {}
     later: list[Key] = []
     rows: list[tuple[object, ...]] = []
     names = columns("standing")
@@ -172,11 +174,11 @@ def serve(db: Database, entries: Sequence[Entry]) -> None:
         if not fact.officers:
             continue
         served = micros(fact.at)
-        at = received.get((directive, unit))
-        if at is None:
-            at = received[directive, unit] = _received(db, directive, unit)
-        rules = asked(db, directive)
-        dues = rules.dues(at, served)
+        if directive not in received:
+            received[directive] = _received(db, directive)
+            rules[directive] = asked(db, directive)
+        at = received[directive].get(unit, served)
+        dues = rules[directive].dues(at, served)
         due = min((due for due in dues if due is not None), default=None)
         if db.staged:
             raw = (unit, served, at, position)
@@ -197,6 +199,7 @@ def serve(db: Database, entries: Sequence[Entry]) -> None:
     if db.staged:
         db.put("raw_standing", RAW_STANDING, rows)
         return
+    rows.sort(key=itemgetter(0, 1))  # in the order of the table: twice as fast as by units
     db.put("standing", names, rows)
     deltas.write(db)
     if later:
@@ -210,11 +213,9 @@ def serve(db: Database, entries: Sequence[Entry]) -> None:
         recount(db, [(row[0], row[1]) for row in changed])
 
 
-def _received(db: Database, directive: str, unit: str) -> Micros:
-    row = db.run(
-        "SELECT received_at FROM {hops} WHERE directive = :d AND unit = :u", d=directive, u=unit
-    ).first()
-    return int(row[0]) if row is not None else 0
+def _received(db: Database, directive: str) -> dict[str, Micros]:
+    rows = db.run("SELECT unit, received_at FROM {hops} WHERE directive = :d", d=directive)
+    return {row[0]: row[1] for row in rows}
 
 
 def plead(db: Database, entries: Sequence[Entry]) -> None:

@@ -1,0 +1,1 @@
+"""Top floor: people. The command line, the files they write, the pages they read."""
