@@ -11,8 +11,8 @@ never accepts wrongly.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, TypeAlias, assert_never
+from types import MappingProxyType
+from typing import ClassVar, Literal, NamedTuple, TypeAlias, assert_never
 
 from domain.errors import Refused
 from domain.fact import AHEAD, ClauseId, Fact, Micros, PostId, instant
@@ -83,14 +83,13 @@ Event: TypeAlias = Read | Acknowledged | Complied | Contested | Decided | Exempt
 Answer: TypeAlias = Read | Acknowledged | Complied
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """How an officer stands with a directive, for one asking: versions before it wiped out."""
 
     served_at: Micros | None = None
     read_at: Micros | None = None
     acknowledged_at: Micros | None = None
-    acts: Mapping[ClauseId | None, Micros] = field(default_factory=dict)
+    acts: Mapping[ClauseId | None, Micros] = MappingProxyType({})
     """The earliest compliance by clause; under None, compliance with all."""
     contested: bool = False
     exempt: frozenset[ClauseId | None] = frozenset()
@@ -98,8 +97,7 @@ class Service:
     """When he left the force."""
 
 
-@dataclass(frozen=True, slots=True)
-class Give:
+class Give(NamedTuple):
     """An officer's answer, by himself or through his station's clerk."""
 
     kind: Kind
@@ -112,8 +110,7 @@ class Give:
     clause: ClauseId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plead:
+class Plead(NamedTuple):
     """Contest, decide a contest, or exempt."""
 
     kind: Literal["contest", "decide", "exempt"]
@@ -184,36 +181,20 @@ def improves(command: Give, state: Service) -> bool:
             assert_never(command.kind)
 
 
-def answered(state: Service, command: Give) -> Service:
+def answered(state: Service, kind: str, at: Micros, clause: ClauseId | None) -> Service:
     """Return ``state`` after an answer that improved it."""
-    at, level = command.at, LEVEL[command.kind]
-    acts = state.acts
+    level = LEVEL[kind]
+    read, acknowledged, acts = state.read_at, state.acknowledged_at, state.acts
+    if read is None or at < read:
+        read = at
+    if level > 1 and (acknowledged is None or at < acknowledged):
+        acknowledged = at
     if level == LEVEL["complied"]:
-        before = acts.get(command.clause)
-        acts = {**acts, command.clause: at if before is None else min(at, before)}
-    return replace(
-        state,
-        read_at=_earlier(state.read_at, at),
-        acknowledged_at=_earlier(state.acknowledged_at, at) if level > 1 else state.acknowledged_at,
-        acts=acts,
+        before = acts.get(clause)
+        acts = {**acts, clause: at if before is None else min(at, before)}
+    return Service(
+        state.served_at, read, acknowledged, acts, state.contested, state.exempt, state.left_at
     )
-
-
-def _earlier(known: Micros | None, at: Micros) -> Micros:
-    return at if known is None else min(known, at)
-
-
-def complied_at(acts: Mapping[ClauseId | None, Micros], required: Sequence[ClauseId]) -> Micros | None:
-    """Return when the last of the required acts was first complied with; None while one is open."""
-    every = acts.get(None)
-    latest: Micros | None = None
-    for act in required:
-        known = acts.get(act)
-        at = every if known is None or (every is not None and every < known) else known
-        if at is None:
-            return None
-        latest = at if latest is None else max(latest, at)
-    return latest
 
 
 def decide_plea(command: Plead, state: Service) -> bool:

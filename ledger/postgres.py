@@ -50,29 +50,27 @@ class PostgresRecorder(PostgresProcessRecorder):
             events_table_name=events_table_name,
             tracking_table_name=tracking_table_name,
         )
-        uuids = datastore.originator_id_type == "uuid"
-        id_type = "uuid" if uuids else "text"
+        id_type = datastore.originator_id_type
         self._copied_types = (id_type, "int8", "text", "bytea")
         names = {
             "table": Identifier(datastore.schema, events_table_name),
-            "id_type": SQL("uuid" if uuids else "text"),
+            "id_type": SQL("uuid" if id_type == "uuid" else "text"),
+            # Compared by bytes: a new collation library cannot spoil the key's index.
+            "id_column": SQL("uuid" if id_type == "uuid" else 'text COLLATE "C"'),
+            "name": Literal(Identifier(datastore.schema, events_table_name).as_string()),
         }
         _table, _type, index, _function, tracking = self.sql_create_statements
         self.sql_create_statements = [
             SQL(
                 "CREATE TABLE IF NOT EXISTS {table} ("
-                "originator_id {id_type} NOT NULL, "
+                "originator_id {id_column} NOT NULL, "
                 "originator_version bigint NOT NULL, "
                 "topic text NOT NULL, "
                 "state bytea NOT NULL, "
                 "notification_id bigserial, "
-                "PRIMARY KEY (originator_id, originator_version))"
+                "PRIMARY KEY (originator_id, originator_version)) "
                 "WITH (autovacuum_analyze_threshold = 1000, autovacuum_analyze_scale_factor = 0.01)"
-            ).format(
-                **names
-                # Compared by bytes: a new collation library cannot spoil the key's index.
-                | {"id_type": SQL("uuid" if uuids else 'text COLLATE "C"')}
-            ),
+            ).format(**names),
             index,
             tracking,
         ]
@@ -92,9 +90,7 @@ class PostgresRecorder(PostgresProcessRecorder):
             "SELECT currval(pg_get_serial_sequence({name}, 'notification_id')) AS last, "
             "(SELECT notification_id FROM {table} "
             "WHERE originator_id = %s AND originator_version = %s) AS first"
-        ).format(
-            **names, name=Literal(Identifier(datastore.schema, events_table_name).as_string())
-        )
+        ).format(**names)
 
     def _create_table(self, curs: Cursor[DictRow]) -> None:
         curs.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATING,))

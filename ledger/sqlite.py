@@ -187,6 +187,8 @@ class SqliteDatabase:
                     f"cache_size = -{cache_kib}",
                     "temp_store = FILE",
                     "mmap_size = 0",
+                    # A page that many transactions write goes back into the file once.
+                    "wal_autocheckpoint = 16384",
                     f"journal_size_limit = {64 * 1024 * 1024}",
                     "trusted_schema = OFF",
                 ):

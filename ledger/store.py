@@ -235,7 +235,8 @@ class Store:
     def reading(self) -> Iterator[Connection]:
         """Give one consistent snapshot, as of now, that no writer holds up.
 
-        Only stages are written to by a reader, and nothing of it is kept. A store in memory has one connection: its readers and its writer take turns.
+        A reader writes to stages only, and nothing of it is kept. A store in memory has one
+        connection: its readers and its writer take turns.
 
         Raises:
             Unavailable: the store can't be reached, is busy or damaged.

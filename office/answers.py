@@ -6,14 +6,14 @@ it leave, and what is new is appended in one go.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from domain import roll_call, service
 from domain.errors import Flaw, Misused, Refused, Unaccepted, Unknown
-from domain.fact import FOREVER, ClauseId, Fact, Micros, OfficerId, PostId, UnitId, micros
+from domain.fact import AHEAD, FOREVER, ClauseId, Fact, Micros, OfficerId, PostId, UnitId, micros
 from domain.force import Tree
 from domain.service import Give, Plead, Service
 from domain.standing import Asked
@@ -22,10 +22,20 @@ from office.work import Work, working
 from projections import directives, force, roll, standing
 from projections.database import Database, Moment
 
-CHUNK = 5_000
-"""Lines of a file decided and committed at once."""
+CHUNK = 20_000
+"""Lines of a file decided and committed at once: in random order they touch most pages of the
+tables, so the more at once, the fewer times each page is written."""
 CHANNELS = ("phone", "sms", "paper", "desk", "cli", "web")
 Progress = Callable[[str, int, int | None], None]
+
+
+_FACTS: dict[str, Any] = {
+    "read": service.Read,
+    "acknowledged": service.Acknowledged,
+    "complied": service.Complied,
+}
+_KINDS = {level: kind for kind, level in service.LEVEL.items()}
+_UNSERVED = Service()
 
 
 class Ask(NamedTuple):
@@ -98,6 +108,8 @@ class Clerk:
                 )
                 for version in reversed(whole.versions)
             ]
+        if len(known) == 1:
+            return known[0][1]
         return next((wording for since, wording in known if since <= at), known[-1][1])
 
     def load(self, keys: dict[tuple[str, str], set[int]]) -> None:
@@ -134,60 +146,82 @@ class Clerk:
                 )
                 for one in answers.get(key, ()):
                     if one.version >= asked:
-                        state = _with(state, one.level, one.at, one.clause)
+                        state = service.answered(state, _KINDS[one.level], one.at, one.clause)
                 self.states[directive, officer, asked] = state
 
     def decide(self, asks: Sequence[Ask]) -> list[bool | str]:
         """Decide each in its turn: True new, False known already, or why it is refused."""
         keys: dict[tuple[str, str], set[int]] = {}
+        whole: list[tuple[Micros, _Wording]] = []
         for ask in asks:
-            wording = self.wording(ask.directive, micros(ask.at))
+            at = micros(ask.at)
+            wording = self.wording(ask.directive, at)
+            whole.append((at, wording))
             if (ask.directive, ask.officer, wording.asked) not in self.states:
                 keys.setdefault((ask.directive, ask.officer), set()).add(wording.asked)
         if keys:
             self.load(keys)
         now = self.work.now
         outcomes: list[bool | str] = []
-        for ask in asks:
-            at = micros(ask.at)
-            wording = self.wording(ask.directive, at)
-            key = (ask.directive, ask.officer, wording.asked)
+        for ask, (at, wording) in zip(asks, whole, strict=True):
+            directive, officer, kind, _, clause, *_ = ask
+            key = (directive, officer, wording.asked)
             state = self.states.get(key)
-            issued, ended = self._ends[ask.directive]
-            give = Give(
-                ask.kind, at, now, issued, ended, wording.required, ask.clause  # type: ignore[arg-type]
-            )
+            issued, ended = self._ends[directive]
+            give = Give(kind, at, now, issued, ended, wording.required, clause)  # type: ignore[arg-type]
             try:
-                new = service.improves(give, state or Service())
+                new = service.improves(give, state or _UNSERVED)
             except Refused as no:
                 outcomes.append(no.reason)
                 continue
             if new and state is not None:
-                self.states[key] = service.answered(state, give)
+                self.states[key] = service.answered(state, kind, at, clause)  # type: ignore[arg-type]
             outcomes.append(new)
         return outcomes
 
+    def refusals(self, asks: Sequence[Ask]) -> list[str | None]:
+        """Tell which would be refused, and why; answers before an answer never refuse it."""
+        keys = {(ask.directive, ask.officer) for ask in asks}
+        served = standing.served(self.work.db, keys)
+        found: list[str | None] = []
+        late = self.work.now + AHEAD
+        doubtful: list[int] = []
+        for n, ask in enumerate(asks):
+            directive, officer, kind, when, clause, *_ = ask
+            at = micros(when)
+            wording = self.wording(directive, at)
+            since, ended = self._ends[directive][0], self._ends[directive][1]
+            known = served.get((directive, officer))
+            if (
+                known is None
+                or known[1]
+                or not since <= known[0] <= at <= late
+                or (ended is not None and at >= ended)
+                or (kind == "complied" and (clause or not wording.required))
+            ):
+                doubtful.append(n)
+            found.append(None)
+        for n, outcome in zip(
+            doubtful, self.decide([asks[n] for n in doubtful]), strict=True
+        ):
+            found[n] = outcome if isinstance(outcome, str) else None
+        return found
+
     def facts(self, ask: Ask) -> tuple[str, Fact]:
         """Return the fact of an officer's own answer, with its stream."""
-        wording = self.wording(ask.directive, micros(ask.at))
-        about = {
-            "at": ask.at,
-            "recorded_at": self.work.recorded_at,
-            "actor": f"officer:{ask.officer}",
-            "channel": ask.channel,
-            "version": wording.version,
-            "text": wording.text,
-            "note": ask.note,
-        }
-        fact: Fact
-        match ask.kind:
-            case "read":
-                fact = service.Read(**about)  # type: ignore[arg-type]
-            case "acknowledged":
-                fact = service.Acknowledged(**about)  # type: ignore[arg-type]
-            case "complied":
-                fact = service.Complied(**about, clause=ask.clause, evidence=ask.evidence)  # type: ignore[arg-type]
-        return service.stream(ask.directive, ask.officer, self.work.office), fact
+        directive, officer, kind, at, clause, channel, note, evidence = ask
+        wording = self.wording(directive, micros(at))
+        fact = _FACTS[kind](
+            at=at,
+            recorded_at=self.work.recorded_at,
+            actor=f"officer:{officer}",
+            channel=channel,
+            version=wording.version,
+            text=wording.text,
+            note=note,
+            **({"clause": clause, "evidence": evidence} if kind == "complied" else {}),
+        )
+        return service.stream(directive, officer, self.work.office), fact
 
     def commit(self, jobs: Sequence[Job]) -> list[list[bool | str]]:
         """Decide the jobs in order and append what is new; the outcomes of each, in order."""
@@ -272,20 +306,6 @@ def _pleaded(pleas: Sequence[Any]) -> tuple[bool, frozenset[ClauseId | None]]:
         elif plea.kind == "exempted":
             exempt.add(plea.clause)
     return contested, frozenset(exempt)
-
-
-def _with(state: Service, level: int, at: Micros, clause: ClauseId | None) -> Service:
-    acts = state.acts
-    if level == service.LEVEL["complied"]:
-        known = acts.get(clause)
-        acts = {**acts, clause: at if known is None else min(known, at)}
-    earlier = service._earlier  # noqa: SLF001 - one rule, one place
-    return replace(
-        state,
-        read_at=earlier(state.read_at, at),
-        acknowledged_at=earlier(state.acknowledged_at, at) if level > 1 else state.acknowledged_at,
-        acts=acts,
-    )
 
 
 def answer(work: Work, ref: str, ask: Ask) -> dict[str, Any]:
@@ -506,8 +526,8 @@ def _checked(work: Work, rows: Sequence[Any], refs: dict[str, str | None]) -> li
         )
         for row in mine
     ]
-    for row, outcome in zip(mine, Clerk(work).decide(asks), strict=True):
-        if isinstance(outcome, str):
+    for row, outcome in zip(mine, Clerk(work).refusals(asks), strict=True):
+        if outcome is not None:
             flaws.append(Flaw(row.line, "officer_id", row.officer_id, outcome))
     return flaws
 

@@ -13,6 +13,7 @@ from typing import Any
 from domain.errors import Refused
 from domain.fact import AHEAD, Fact, Micros, instant, micros
 from ledger.codec import Entry, decode, encode
+from ledger.memory import uncollected
 from ledger.store import Store, Transaction, head, select_entries, stream_heads
 from projections import page, tables
 from projections.database import Database
@@ -64,7 +65,7 @@ class Work:
         return {"at": at, "recorded_at": self.recorded_at, "actor": actor, "channel": channel}
 
     def append(self, facts: Sequence[tuple[str, Fact]]) -> list[Entry]:
-        """Append facts to their streams, in order, and project them."""
+        """Append facts to their streams, in order, and project them as one page."""
         if not facts:
             return []
         unknown = {stream for stream, _ in facts} - self._versions.keys()
@@ -80,8 +81,7 @@ class Work:
             Entry(position, stream, row[1], fact)
             for position, row, (stream, fact) in zip(positions, rows, facts, strict=True)
         ]
-        for start in range(0, len(entries), page.PAGE):
-            page.apply(self.db, entries[start : start + page.PAGE])
+        page.apply(self.db, entries)
         self.head = entries[-1].position
         return entries
 
@@ -93,7 +93,7 @@ class Work:
 @contextmanager
 def working(store: Store, office: str, now: datetime) -> Iterator[Work]:
     """Do one command's work; it is durable when the block ends."""
-    with store.writing() as tx:
+    with uncollected(), store.writing() as tx:
         yield Work(tx, office, now)
 
 

@@ -5,6 +5,7 @@ in `standing` and in the tally, a page at a time.
 """
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from domain import roll_call, service
@@ -55,7 +56,7 @@ def rows(entries: Sequence[Entry]) -> Iterator[Answer]:
     for position, stream, _, fact in entries:
         level = _LEVELS.get(type(fact))
         if level is not None:
-            directive, officer, _ = stream[8:].split(".")
+            directive, officer, _ = stream[8:].split(".", 2)
             clause = fact.clause if level == 3 else None  # type: ignore[attr-defined]  # noqa: PLR2004
             yield Answer(
                 directive, officer, position, level, clause, micros(fact.at),
@@ -86,6 +87,7 @@ def apply(db: Database, entries: Sequence[Entry]) -> None:
         if not page.simple(key, standing[key], mine):
             again[key] = mine
     page.full(again, standing)
+    page.answers.sort(key=itemgetter(0, 1, 2))
     db.put("answers", columns("answers"), page.answers)
     write(db, page.standing, page.marks)
     page.deltas.write(db)

@@ -47,6 +47,8 @@ class Database:
     """A rebuild: what is counted is counted once, at the end."""
     directives: dict[str, Directive] = field(default_factory=dict)
     """Directives as folded so far in this transaction."""
+    standing: dict[tuple[str, str], Any] = field(default_factory=dict)
+    """Rows of `standing` as read in this transaction and not written since."""
 
     def __post_init__(self) -> None:
         self.dialect = self.conn.dialect.name
@@ -57,6 +59,15 @@ class Database:
         if stream:
             statement = statement.execution_options(stream_results=True, yield_per=5_000)
         return self.conn.execute(statement, params)
+
+    def tuples(self, sql: str, **params: object) -> list[tuple[Any, ...]]:
+        """Run one statement and return the driver's own rows: a page of thousands at once."""
+        result = self.conn.execute(_statement(sql, self.prefix), params)
+        if result.cursor is None:
+            return []
+        rows: list[tuple[Any, ...]] = result.cursor.fetchall()
+        result.close()
+        return rows
 
     def each(self, sql: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Run one statement for each row of values."""

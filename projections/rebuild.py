@@ -27,7 +27,8 @@ from domain.errors import Unavailable
 from domain.fact import HOUR
 from domain.standing import Officer, last_of, overdue_spans
 from ledger.codec import Entry, decode
-from ledger.store import Store, head, select_entries
+from ledger.memory import uncollected
+from ledger.store import Store, Transaction, head, select_entries
 from projections import page, roll
 from projections.database import Database
 from projections.standing import (
@@ -267,10 +268,11 @@ class _Writer:
 
 
 @contextmanager
-def _writing(store: Store, prefix: str, directives: dict[str, Any]) -> Iterator[Database]:
-    with store.writing() as tx:
-        db = Database(tx.conn, tx.bulk_insert, prefix, staged=True, directives=directives)
-        yield db
+def _writing(
+    store: Store, prefix: str, directives: dict[str, Any]
+) -> Iterator[tuple[Transaction, Database]]:
+    with uncollected(), store.writing() as tx:
+        yield tx, Database(tx.conn, tx.bulk_insert, prefix, staged=True, directives=directives)
 
 
 def rebuild(store: Store, progress: Progress = lambda *_: None) -> int:
@@ -282,7 +284,7 @@ def rebuild(store: Store, progress: Progress = lambda *_: None) -> int:
     """
     directives: dict[str, Any] = {}
     token = secrets.randbits(52)
-    with _writing(store, BESIDE, directives) as db:
+    with _writing(store, BESIDE, directives) as (tx, db):
         _begin(db)
         db.mark("token", token)
     done = 0
@@ -293,17 +295,18 @@ def rebuild(store: Store, progress: Progress = lambda *_: None) -> int:
             rows = select_entries(conn, done, page.PAGE, top)
         if not rows:
             break
-        with _writing(store, BESIDE, directives) as db:
+        with _writing(store, BESIDE, directives) as (tx, db):
             _still_ours(db, token)
             _apply(db, rows)
         done = rows[-1][0]
         progress("rebuild", done, top)
-    with _writing(store, BESIDE, directives) as db:
+    with _writing(store, BESIDE, directives) as (tx, db):
         _still_ours(db, token)
         while rows := select_entries(db.conn, done, page.PAGE):
             _apply(db, rows)
             done = rows[-1][0]
         _finish(db)
+        tx.exclude_readers()  # one whose snapshot is older would find the new tables empty
         _swap(db)
     return done
 
@@ -338,7 +341,7 @@ def check(store: Store, progress: Progress = lambda *_: None) -> tuple[int, list
             )
         try:
             directives: dict[str, Any] = {}
-            with _writing(scratch, "", directives) as db:
+            with _writing(scratch, "", directives) as (tx, db):
                 _begin(db)
                 for one in entries(conn, 0, top):
                     page.apply(db, one)

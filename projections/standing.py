@@ -7,7 +7,7 @@ exempted since they were served are counted one by one, from all that is known o
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
@@ -87,25 +87,38 @@ def by_hours(directive: Directive) -> bool:
     return not any(version.material for version in directive.versions)
 
 
-def load(db: Database, keys: Iterable[Key]) -> dict[Key, Row]:
+def load(db: Database, keys: Collection[Key]) -> dict[Key, Row]:
     """Return the rows of these officers; those not served are absent."""
-    db.stage("stage_keys", ("n", "directive", "officer"), ((0, d, o) for d, o in keys))
-    return {
-        (row[0], row[1]): Row(*row[2:])
-        for row in db.run(
+    known = db.standing
+    missing = [key for key in keys if key not in known]
+    if missing:
+        missing.sort()  # in the order of the table, each page of it is looked up once
+        db.stage("stage_keys", ("n", "directive", "officer"), [(0, d, o) for d, o in missing])
+        for row in db.tuples(
             "SELECT s.directive, s.officer, s.unit, s.served_by, s.served_at, s.received_at,"
             " s.read_at, s.acknowledged_at, s.complied_at, s.due_at, s.moved"
             " FROM stage_keys k JOIN {standing} s"
             " ON s.directive = k.directive AND s.officer = k.officer"
-        )
-    }
+        ):
+            known[row[0], row[1]] = Row(*row[2:])
+    return {key: known[key] for key in keys if key in known}
+
+
+def served(db: Database, keys: Collection[Key]) -> dict[Key, tuple[Micros, int]]:
+    """Return when these officers were served, and whether they moved since."""
+    db.stage("stage_keys", ("n", "directive", "officer"), [(0, d, o) for d, o in sorted(keys)])
+    rows = db.tuples(
+        "SELECT s.directive, s.officer, s.served_at, s.moved FROM stage_keys k JOIN {standing} s"
+        " ON s.directive = k.directive AND s.officer = k.officer"
+    )
+    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
 def said(db: Database, keys: Iterable[Key]) -> dict[Key, list[Said]]:
     """Return the answers of these officers, in no order."""
     db.stage("stage_keys", ("n", "directive", "officer"), ((0, d, o) for d, o in keys))
     found: dict[Key, list[Said]] = defaultdict(list)
-    for row in db.run(
+    for row in db.tuples(
         "SELECT a.directive, a.officer, a.at, a.position, a.level, a.clause, a.version"
         " FROM stage_keys k JOIN {answers} a"
         " ON a.directive = k.directive AND a.officer = k.officer"
@@ -199,6 +212,7 @@ def serve(db: Database, entries: Sequence[Entry]) -> None:
     if db.staged:
         db.put("raw_standing", RAW_STANDING, rows)
         return
+    db.standing.clear()
     rows.sort(key=itemgetter(0, 1))  # in the order of the table: twice as fast as by units
     db.put("standing", names, rows)
     deltas.write(db)
@@ -241,12 +255,14 @@ def plead(db: Database, entries: Sequence[Entry]) -> None:
                 msg = f"{fact.stored} is not a plea"
                 raise TypeError(msg)
     db.put("pleas", columns("pleas"), rows)
+    db.standing.clear()
     if not db.staged:
         recount(db, list(dict.fromkeys((str(row[0]), str(row[1])) for row in rows)))
 
 
 def moves(db: Database, officers: set[str]) -> None:
     """Count officers anew whose unit or service in the force changed."""
+    db.standing.clear()
     if db.staged or not officers:
         return
     keys = [
@@ -273,6 +289,7 @@ def recount(db: Database, keys: Sequence[Key]) -> None:
     rows = load(db, keys)
     if not rows:
         return
+    db.stage("stage_keys", ("n", "directive", "officer"), [(0, d, o) for d, o in rows])
     before = load_parts(db)
     answers = said(db, rows)
     spoken = pleas(db, rows)
@@ -359,12 +376,13 @@ def _plain(
 
 
 def write(
-    db: Database, standing: Sequence[Sequence[object]], marks: Sequence[Sequence[object]]
+    db: Database, standing: Sequence[tuple[object, ...]], marks: Sequence[tuple[object, ...]]
 ) -> None:
     """Write new values into rows that are there."""
+    db.standing.clear()
     if standing:
         names = ("directive", "officer", "unit", "read_at", "acknowledged_at", "complied_at", "due_at", "moved")
-        db.stage("stage_standing", names, standing)
+        db.stage("stage_standing", names, sorted(standing, key=itemgetter(0, 1)))
         db.run(
             "UPDATE {standing} SET unit = n.unit, read_at = n.read_at,"
             " acknowledged_at = n.acknowledged_at, complied_at = n.complied_at,"

@@ -74,12 +74,12 @@ class Deltas:
 
     def write(self, db: Database) -> None:
         """Add everything to the tally, and leave no row that counts nothing."""
-        rows = [(*key, *counts) for key, counts in self.rows.items() if any(counts)]
+        rows = sorted((*key, *counts) for key, counts in self.rows.items() if any(counts))
         self.rows.clear()
         if not rows:
             return
         if db.staged:
-            db.put("tally", ("directive", "kind", "at", "unit", *COUNTS), sorted(rows))
+            db.put("tally", ("directive", "kind", "at", "unit", *COUNTS), rows)
             return
         db.stage("stage_tally", ("directive", "kind", "at", "unit", *COUNTS), rows)
         db.run(

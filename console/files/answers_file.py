@@ -13,7 +13,8 @@ from console.files import cells, durations
 from console.files.directive_file import NUMBER
 from console.files.fields import ID
 from console.files.problems import Problem, shown
-from console.files.tables import Sheet, opened, uncollected
+from console.files.tables import Sheet, opened
+from ledger.memory import uncollected
 
 ANSWERS = ("read", "acknowledged", "complied", "contested")
 CHANNELS = ("phone", "sms", "paper", "desk")

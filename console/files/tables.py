@@ -6,7 +6,6 @@ of its first.
 """
 
 import csv
-import gc
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,21 +36,6 @@ class Sheet:
     """As they stand, left to right; all known, none twice."""
     rows: Rows
     """Line and cells of each row, blank rows left out; as many cells as the row has."""
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Keep the cycle collector off the rows while they are made; it doubles the time.
-
-    Rows are tuples of texts and numbers and can form no cycle.
-    """
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 @contextmanager

@@ -5,8 +5,10 @@ its own. Both kinds of originator ids are run where the storage treats them diff
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID, uuid4
@@ -33,6 +35,15 @@ def new_id(kind: str) -> UUID | str:
     return uuid4() if kind == "uuid" else f"relay-{uuid4().hex}.dpo_swat.hq"
 
 
+@contextmanager
+def stragglers_awaited() -> Iterator[None]:
+    """Some of the library's cases end before their readers do: nothing is closed under those."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+
+
 class OnSqlite:
     """A case of the library on our recorder, in a file."""
 
@@ -42,7 +53,8 @@ class OnSqlite:
     @pytest.fixture(autouse=True)
     def _store(self, tmp_path: Path) -> Iterator[None]:
         self.datastore = SQLiteDatastore(str(tmp_path / "x.db"), originator_id_type=self.ids)
-        yield
+        with stragglers_awaited():
+            yield
         self.datastore.close()
 
     def create_recorder(self) -> SqliteRecorder:
@@ -59,7 +71,8 @@ class InMemory(OnSqlite):
     def _store(self) -> Iterator[None]:
         one_for_all = f"file:{uuid4().hex}?mode=memory&cache=shared"
         self.datastore = SQLiteDatastore(one_for_all, originator_id_type=self.ids)
-        yield
+        with stragglers_awaited():
+            yield
         self.datastore.close()
 
 
@@ -109,8 +122,8 @@ class OnPostgres:
     def _store(self, postgres_server: services.Server) -> Iterator[None]:
         url = postgres_server.create_database()
         self.datastore = postgres_datastore(url, self.ids)
-        yield
-        self.datastore.close()
+        with self.datastore, stragglers_awaited():
+            yield
         postgres_server.drop_database(url)
 
     def create_recorder(self) -> PostgresRecorder:

@@ -1,0 +1,1 @@
+"""Benchmarks: how fast and how small, against the raw limit of the same run."""
