@@ -116,10 +116,13 @@ def order(subject: str) -> Order:
     )
 
 
-def write_answers(path: Path, directives: list[str], officers: int, lines: int, seed: int, first: int = 0) -> None:
-    """Write answers in random officer order, one in ten a repeat, over a day and a half.
+def write_answers(  # noqa: PLR0913 - what a file of answers is made of
+    path: Path, directives: list[str], officers: int, lines: int, seed: int, first: int = 0
+) -> None:
+    """Write answers as a day and a half brings them in: officers in random order.
 
-    ``first`` shifts the hours, so that a later file answers later.
+    One line in ten repeats an earlier one; one in twenty is a paper entry up to a day late.
+    ``first`` is the hour after the issue at which they begin.
     """
     random = Random(seed)
     seen: list[str] = []
@@ -127,16 +130,21 @@ def write_answers(path: Path, directives: list[str], officers: int, lines: int, 
     kinds = ("read", "acknowledged", "complied")
     with path.open("w", encoding="utf-8") as out:
         out.write("directive,officer_id,answer,at,channel\n")
-        for _ in range(lines):
+        for n in range(lines):
             if seen and random.random() < 0.1:
                 out.write(seen[random.randrange(len(seen))])
                 continue
-            at = start + timedelta(seconds=random.randrange(60, 36 * 3600))
+            seconds = 60 + 36 * 3600 * n // lines
+            late = random.random() < 0.05
+            at = start + timedelta(seconds=random.randrange(60, seconds + 1) if late else seconds)
             kind = kinds[min(2, int(random.expovariate(0.9)))]
             line = (
                 f"{directives[random.randrange(len(directives))]},"
-                f"{officer(random.randrange(officers))},{kind},{at.isoformat()},phone\n"
+                f"{officer(random.randrange(officers))},{kind},{at.isoformat()},"
+                f"{'paper' if late else 'phone'}\n"
             )
             out.write(line)
             if len(seen) < 50_000:
                 seen.append(line)
+            else:
+                seen[random.randrange(50_000)] = line

@@ -90,10 +90,9 @@ def _serve(work: Work, name: str, directive: Directive, units: list[UnitId], at:
     condition, values = matching(work.db, directive, tree, units)
     first = work.db.run("SELECT 1 FROM {standing} WHERE directive = :d LIMIT 1", d=name).first()
     not_yet = "" if first is None else _NOT_YET
-    rows = work.db.run(
+    rows = work.db.tuples(
         f"SELECT r.unit, r.officer FROM {roll.see(work.db, moment)} r WHERE {condition}{not_yet}"
         " ORDER BY r.officer",
-        stream=True,
         d=name,
         t=at,
         **values,
@@ -101,6 +100,7 @@ def _serve(work: Work, name: str, directive: Directive, units: list[UnitId], at:
     served: dict[UnitId, list[OfficerId]] = {unit: [] for unit in units}
     for unit, officer in rows:
         served[unit].append(officer)
+    del rows
     _write(work, name, directive, [(unit, at, officers) for unit, officers in served.items()], joined=False)
 
 

@@ -4,9 +4,10 @@ Out: statements run on both databases; table names stand in braces, so that a re
 write beside the live tables.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import count
 from typing import Any, Protocol
 
 from sqlalchemy import TextClause, text
@@ -19,6 +20,8 @@ from ledger.store import select_stream
 from projections.tables import metadata
 
 NAMES = (*metadata.tables, "checkpoints", "raw_standing", "raw_answers")
+
+_streams = count()
 
 
 @cache
@@ -53,12 +56,9 @@ class Database:
     def __post_init__(self) -> None:
         self.dialect = self.conn.dialect.name
 
-    def run(self, sql: str, *, stream: bool = False, **params: object) -> CursorResult[Any]:
-        """Run one statement; ``stream`` fetches its rows a page at a time."""
-        statement = _statement(sql, self.prefix)
-        if stream:
-            statement = statement.execution_options(stream_results=True, yield_per=5_000)
-        return self.conn.execute(statement, params)
+    def run(self, sql: str, **params: object) -> CursorResult[Any]:
+        """Run one statement."""
+        return self.conn.execute(_statement(sql, self.prefix), params)
 
     def tuples(self, sql: str, **params: object) -> list[tuple[Any, ...]]:
         """Run one statement and return the driver's own rows: a page of thousands at once."""
@@ -68,6 +68,18 @@ class Database:
         rows: list[tuple[Any, ...]] = result.cursor.fetchall()
         result.close()
         return rows
+
+    def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the driver's own rows of a statement without values, never all at once."""
+        query = sql.format_map({name: self.prefix + name for name in NAMES})
+        raw: Any = self.conn.connection.dbapi_connection
+        if self.dialect == "sqlite":
+            yield from raw.cursor().execute(query)
+            return
+        with raw.cursor(name=f"stream_{next(_streams)}") as cursor:  # on the server
+            cursor.itersize = 10_000
+            cursor.execute(query)
+            yield from cursor
 
     def each(self, sql: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Run one statement for each row of values."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from domain.errors import Unavailable
 from domain.fact import HOUR
-from domain.standing import Officer, last_of, overdue_spans
+from domain.standing import Officer, last_of, open_due, overdue_spans
 from ledger.codec import Entry, decode
 from ledger.memory import uncollected
 from ledger.store import Store, Transaction, head, select_entries
@@ -61,6 +62,10 @@ from projections.tally import OVERDUE, SERVED, Deltas, moved_parts, store_parts
 
 Progress = Callable[[str, int, int | None], None]
 BESIDE = "new_"
+_ROWS = 20_000
+"""Entries in one transaction of a rebuild."""
+_BYTES = 8 * 1024 * 1024
+"""Stored bytes decoded at once: an entry of a roll is a thousand times one of an answer."""
 _RAW = (
     "CREATE TABLE {p}raw_standing (directive TEXT{c}, officer TEXT{c}, served_by TEXT{c},"
     " served_at BIGINT, received_at BIGINT, position BIGINT)",
@@ -80,16 +85,6 @@ class Compared:
     same: bool
     difference: str | None = None
     """The first row that differs, for a person."""
-
-
-def entries(conn: Connection, after: int, upto: int | None = None) -> Iterator[list[Entry]]:
-    """Read the ledger page by page, oldest first."""
-    while rows := select_entries(conn, after, page.PAGE, upto):
-        after = rows[-1][0]
-        yield [
-            Entry(position, stream, version, decode(name, state))
-            for position, stream, version, name, state in rows
-        ]
 
 
 def _begin(db: Database) -> None:
@@ -112,38 +107,63 @@ def _finish(db: Database) -> None:
     """Count what was staged, in one pass over services and answers in the order of officers."""
     deltas = Deltas()
     several = {
-        row[0] for row in db.run("SELECT officer FROM {roll} GROUP BY officer HAVING COUNT(*) > 1")
+        row[0]
+        for row in db.tuples("SELECT officer FROM {roll} GROUP BY officer HAVING COUNT(*) > 1")
     }
-    pleading = {(row[0], row[1]) for row in db.run("SELECT DISTINCT directive, officer FROM {pleas}")}
-    served = _stream(
-        db,
+    pleading = set(db.tuples("SELECT DISTINCT directive, officer FROM {pleas}"))
+    served = db.stream(
         "SELECT directive, officer, served_by, served_at, received_at, position"
-        " FROM {raw_standing} ORDER BY directive, officer",
+        " FROM {raw_standing} ORDER BY directive, officer"
     )
     answered = groupby(
-        _stream(
-            db,
+        db.stream(
             "SELECT directive, officer, at, position, level, clause, version, channel"
-            " FROM {raw_answers} ORDER BY directive, officer, position",
+            " FROM {raw_answers} ORDER BY directive, officer, at, position"
         ),
-        key=lambda row: (row[0], row[1]),
+        key=itemgetter(0, 1),
     )
     following = next(answered, None)
     writer = _Writer(db, deltas, several, pleading)
     for row in served:
         mine: list[Any] = []
-        if following is not None and following[0] == (row[0], row[1]):
+        if following is not None and following[0] == row[:2]:
             mine = list(following[1])
             following = next(answered, None)
         writer.add(row, mine)
     writer.flush()
+    _count(db, deltas)
     deltas.write(db)
     for raw in ("raw_standing", "raw_answers"):
         db.run(f"DROP TABLE {{{raw}}}")
 
 
-def _stream(db: Database, sql: str) -> Iterator[Any]:
-    return iter(db.run(sql, stream=True))
+def _count(db: Database, deltas: Deltas) -> None:
+    """Count those who only answer, set-wise, from the rows just written."""
+    hourly = [
+        name
+        for (name,) in db.tuples("SELECT directive FROM {directives}")
+        if by_hours(db.directive(name))
+    ]
+    for name in hourly:
+        for unit, served, due, officers in db.tuples(
+            "SELECT served_by, served_at, due_at, COUNT(*) FROM {standing}"
+            " WHERE directive = :d AND moved = 0 GROUP BY served_by, served_at, due_at",
+            d=name,
+        ):
+            deltas.add(name, EXACT, served, unit, SERVED, officers)
+            if due is not None:
+                deltas.add(name, EXACT, max(due, served), unit, OVERDUE, officers)
+        for unit, hour, *counts in db.tuples(
+            f"SELECT unit, at - at % {HOUR}, SUM(marks & 1), SUM((marks >> 1) & 1),"
+            " SUM((marks >> 2) & 1), SUM((marks >> 3) & 1) FROM {answers}"
+            f" WHERE directive = :d AND marks > 0 GROUP BY unit, at - at % {HOUR}",
+            d=name,
+        ):
+            for count, many in zip((1, 2, 3, OVERDUE), counts, strict=True):
+                if many:
+                    by = -int(many) if count == OVERDUE else int(many)
+                    deltas.add(name, HOURLY, hour, unit, count, by)
+                    deltas.add(name, TOTAL, 0, unit, count, by)
 
 
 class _Writer:
@@ -157,6 +177,7 @@ class _Writer:
         self.answers: list[tuple[object, ...]] = []
         self.late: list[tuple[Any, list[Any]]] = []
         self.rules: dict[str, Any] = {}
+        self.starts: dict[tuple[str, int, int], tuple[int | None, int | None]] = {}
 
     def add(self, row: Any, mine: list[Any]) -> None:
         """Settle one officer: at once if he only answers, else with the page."""
@@ -175,17 +196,20 @@ class _Writer:
         if len(self.standing) + len(self.late) >= page.PAGE:
             self.flush()
 
+    def _due(self, directive: str, rules: Any, received: int, served: int) -> Any:
+        """Return his due and from when he is overdue; the same for all a unit served at once."""
+        key = (directive, received, served)
+        found = self.starts.get(key)
+        if found is None:
+            dues = rules.dues(received, served)
+            due = dues[0] if dues else None
+            found = self.starts[key] = (due, None if due is None else max(due, served))
+        return found
+
     def _plain(self, rules: Any, row: Any, mine: list[Any]) -> None:
         directive, officer, unit, served, received, position = row
-        add = self.deltas.add
         read = acknowledged = complied = None
-        dues = rules.dues(received, served)
-        due = dues[0] if dues else None
-        start = None if due is None else max(due, served)
-        add(directive, EXACT, served, unit, SERVED, 1)
-        if len(mine) > 1:
-            mine.sort(key=lambda one: (one[2], one[3]))
-        ended = False
+        due, start = self._due(directive, rules, received, served)
         for _, _, at, place, level, clause, version, channel in mine:
             bits = 0
             if read is None:
@@ -195,21 +219,11 @@ class _Writer:
             if level == 3 and complied is None:  # noqa: PLR2004 - service.LEVEL
                 complied, bits = at, bits | COMPLIED
                 if start is not None and at > start:
-                    bits, ended = bits | ENDED, True
+                    bits |= ENDED
+                    self.deltas.add(directive, EXACT, start, unit, OVERDUE, 1)
             self.answers.append(
                 (directive, officer, place, level, clause, at, version, channel, unit, bits)
             )
-            if bits:
-                hour = at - at % HOUR
-                for count in range(1, 4):
-                    if bits & (1 << (count - 1)):
-                        add(directive, HOURLY, hour, unit, count, 1)
-                        add(directive, TOTAL, 0, unit, count, 1)
-                if bits & ENDED:
-                    add(directive, HOURLY, hour, unit, OVERDUE, -1)
-                    add(directive, TOTAL, 0, unit, OVERDUE, -1)
-        if start is not None and (complied is None or ended):
-            add(directive, EXACT, start, unit, OVERDUE, 1)
         self.standing.append(
             (directive, officer, unit, unit, served, received, position, read, acknowledged,
              complied, due if complied is None else None, 0)
@@ -219,9 +233,9 @@ class _Writer:
         """Settle those kept back and write the page."""
         if self.late:
             self._late()
-        self.standing.sort(key=lambda row: (row[0], row[1]))
+            self.standing.sort(key=itemgetter(0, 1))
         self.db.put("standing", columns("standing"), self.standing)
-        self.answers.sort(key=lambda row: (row[0], row[1], row[2]))
+        self.answers.sort(key=itemgetter(0, 1, 2))
         self.db.put("answers", columns("answers"), self.answers)
         self.standing, self.answers, self.late = [], [], []
 
@@ -245,14 +259,7 @@ class _Writer:
                 kept[directive, officer] = moved_parts(whole, where[officer], rules.required)
                 self.deltas.parts(directive, kept[directive, officer], 1)
             elif hourly:
-                self.deltas.add(directive, EXACT, served, unit, SERVED, 1)
-                self.deltas.marks(
-                    directive,
-                    unit,
-                    (found.read_at, found.acknowledged_at, last_of(found.acts)),
-                    overdue_spans(served, dues, found.acts),
-                    1,
-                )
+                self._ended(directive, unit, served, dues, found.acts)
             now, due = settled(row, found, dues, where[officer], mine_pleas, rules)
             self.standing.append(
                 (directive, officer, now, unit, served, received, position, found.read_at,
@@ -265,6 +272,18 @@ class _Writer:
                 for one in mine
             ]  # fmt: skip
         store_parts(self.db, kept)
+
+    def _ended(self, directive: str, unit: str, served: int, dues: Any, acts: Any) -> None:
+        """Count the spans that `_count` cannot see: it takes each still open due for one."""
+        shown = open_due(dues, acts, frozenset())
+        for start, end in overdue_spans(served, dues, acts):
+            if end is not None or shown is None or max(shown, served) != start:
+                self.deltas.add(directive, EXACT, start, unit, OVERDUE, 1)
+        if shown is not None and not any(
+            end is None and start == max(shown, served)
+            for start, end in overdue_spans(served, dues, acts)
+        ):
+            self.deltas.add(directive, EXACT, max(shown, served), unit, OVERDUE, -1)
 
 
 @contextmanager
@@ -292,7 +311,7 @@ def rebuild(store: Store, progress: Progress = lambda *_: None) -> int:
         top = head(conn)
     while True:
         with store.reading() as conn:
-            rows = select_entries(conn, done, page.PAGE, top)
+            rows = select_entries(conn, done, _ROWS, top)
         if not rows:
             break
         with _writing(store, BESIDE, directives) as (tx, db):
@@ -302,7 +321,7 @@ def rebuild(store: Store, progress: Progress = lambda *_: None) -> int:
         progress("rebuild", done, top)
     with _writing(store, BESIDE, directives) as (tx, db):
         _still_ours(db, token)
-        while rows := select_entries(db.conn, done, page.PAGE):
+        while rows := select_entries(db.conn, done, _ROWS):
             _apply(db, rows)
             done = rows[-1][0]
         _finish(db)
@@ -312,7 +331,16 @@ def rebuild(store: Store, progress: Progress = lambda *_: None) -> int:
 
 
 def _apply(db: Database, rows: list[tuple[int, str, int, str, bytes]]) -> None:
-    page.apply(db, [Entry(p, s, v, decode(n, state)) for p, s, v, n, state in rows])
+    """Apply entries, decoding no more than a few megabytes of them at once."""
+    some: list[Entry] = []
+    size = 0
+    for position, stream, version, name, state in rows:
+        some.append(Entry(position, stream, version, decode(name, state)))
+        size += len(state)
+        if size > _BYTES:
+            page.apply(db, some)
+            some, size = [], 0
+    page.apply(db, some)
 
 
 def _still_ours(db: Database, token: int) -> None:
@@ -343,9 +371,11 @@ def check(store: Store, progress: Progress = lambda *_: None) -> tuple[int, list
             directives: dict[str, Any] = {}
             with _writing(scratch, "", directives) as (tx, db):
                 _begin(db)
-                for one in entries(conn, 0, top):
-                    page.apply(db, one)
-                    progress("fold", one[-1].position, top)
+                done = 0
+                while rows := select_entries(conn, done, _ROWS, top):
+                    _apply(db, rows)
+                    done = rows[-1][0]
+                    progress("fold", done, top)
                 _finish(db)
             with scratch.reading() as made:
                 return top, [compare(name, conn, made) for name in PROJECTIONS]
