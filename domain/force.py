@@ -9,6 +9,7 @@ the later entry.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar, Literal, TypeAlias
 
 from domain.fact import Fact, Micros, OfficerId, PostId, Text, UnitId
@@ -164,6 +165,11 @@ class Tree:
     def root(self) -> UnitId | None:
         """The unit without a parent; None for an empty tree."""
         return next(iter(self.children.get(None, ())), None)
+
+    @cached_property
+    def order(self) -> tuple[UnitId, ...]:
+        """Every unit that hangs from the root, parents before children."""
+        return () if self.root is None else tuple(self.below(self.root))
 
     def above(self, unit: UnitId) -> Iterator[UnitId]:
         """Yield ``unit``, its parent, and so on up to the root."""

@@ -43,6 +43,7 @@ class Office:
     def __init__(self, home: Home, now: datetime | None = None, *, create: bool = True) -> None:
         self.home = home
         self.now = home.clock(now)
+        self._trees: dict[tuple[int, int], Any] = {}
         self.store = Store.open(home.url, create=create, stages=tables.stages)
         try:
             self._prepare()
@@ -86,8 +87,7 @@ class Office:
     @contextmanager
     def _reading(self) -> Iterator[Database]:
         with self.store.reading() as conn:
-            db = Database(conn)
-            yield db
+            yield Database(conn, trees=self._trees)
 
     def _do(self, command: Callable[[Work], dict[str, Any]]) -> dict[str, Any]:
         with self._working() as work:

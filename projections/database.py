@@ -52,6 +52,8 @@ class Database:
     """Directives as folded so far in this transaction."""
     standing: dict[tuple[str, str], Any] = field(default_factory=dict)
     """Rows of `standing` as read in this transaction and not written since."""
+    trees: dict[tuple[int, int], Any] | None = None
+    """Trees as readers of this store found them; a writer, who may roll back, has none."""
 
     def __post_init__(self) -> None:
         self.dialect = self.conn.dialect.name

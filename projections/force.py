@@ -16,6 +16,9 @@ from projections.database import Database, Moment
 from projections.tables import columns
 
 
+_TREES = 16
+
+
 def text(value: Text) -> str:
     """Return a text by language as it stands in a table."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
@@ -54,6 +57,8 @@ def apply(db: Database, entries: Sequence[Entry]) -> None:
     for table, rows in (("force", forces), ("units", units), ("posts", posts), ("charges", charges)):
         if rows:
             db.put(table, columns(table), rows)
+    if entries:
+        db.mark("force_position", entries[-1].position)
 
 
 def described(db: Database, known: int | None = None) -> tuple[str, Text, str] | None:
@@ -66,11 +71,36 @@ def described(db: Database, known: int | None = None) -> tuple[str, Text, str] |
 
 
 def tree(db: Database, moment: Moment) -> Tree:
-    """Return the command tree, its posts and their holders at a moment."""
+    """Return the command tree, its posts and their holders at a moment.
+
+    It is the same from one change to the next, so readers keep the last few.
+    """
+    if db.trees is None:
+        return _tree(db, moment)
+    known = db.checkpoint("force_position")
+    if moment.known is not None:
+        known = min(known, moment.known)
+    last = max(
+        db.tuples(
+            f"SELECT COALESCE(MAX(at), 0) FROM {{{table}}} WHERE at <= :t AND position <= :p",
+            t=moment.at,
+            p=known,
+        )[0][0]
+        for table in ("units", "posts", "charges")
+    )
+    found = db.trees.get((known, last))
+    if found is None:
+        while len(db.trees) >= _TREES:
+            del db.trees[next(iter(db.trees))]
+        found = db.trees[known, last] = _tree(db, moment)
+    return found  # type: ignore[no-any-return]  # the cache is the database's, which knows no tree
+
+
+def _tree(db: Database, moment: Moment) -> Tree:
     known = FOREVER if moment.known is None else moment.known
     params = {"t": moment.at, "p": known}
     units: dict[UnitId, Unit] = {}
-    for unit, kind, name, parent, established in db.run(
+    for unit, kind, name, parent, established in db.tuples(
         "SELECT unit, kind, name, parent, established FROM {units}"
         " WHERE at <= :t AND position <= :p ORDER BY unit, at, position",
         **params,
@@ -89,7 +119,7 @@ def tree(db: Database, moment: Moment) -> Tree:
             )
     created: dict[str, Micros] = {}
     said: dict[str, tuple[str, str, int | None, int]] = {}
-    for post, at, unit, title, rank, head in db.run(
+    for post, at, unit, title, rank, head in db.tuples(
         "SELECT post, at, unit, title, rank, head FROM {posts}"
         " WHERE at <= :t AND position <= :p ORDER BY post, at, position",
         **params,
@@ -118,7 +148,7 @@ def _charges(
 ) -> tuple[dict[PostId, dict[OfficerId, tuple[OfficerId, str, Micros]]], dict[PostId, Micros]]:
     holders: dict[PostId, dict[OfficerId, tuple[OfficerId, str, Micros]]] = {}
     freed: dict[PostId, Micros] = {}
-    for post, officer, at, charge in db.run(
+    for post, officer, at, charge in db.tuples(
         "SELECT post, officer, at, charge FROM {charges}"
         " WHERE at <= :t AND position <= :p ORDER BY post, at, position",
         t=moment.at,

@@ -102,7 +102,7 @@ def relays(db: Database, directive: str, moment: Moment | None = None) -> dict[U
     """
     t = FOREVER if moment is None else moment.at
     p = FOREVER if moment is None or moment.known is None else moment.known
-    rows = db.run(
+    rows = db.tuples(
         "SELECT unit, sender, via, via_position, received_at, received_position,"
         " acknowledged_at, acknowledged_position, forwarded_at, forwarded_position,"
         " served_at, served_position, reminded_at FROM {hops} WHERE directive = :d",
@@ -136,6 +136,17 @@ def relays(db: Database, directive: str, moment: Moment | None = None) -> dict[U
             for unit, relay_ in found.items()
         }
     return found
+
+
+def served(db: Database, directive: str, moment: Moment) -> set[UnitId]:
+    """Return the units that had served a directive at a moment."""
+    rows = db.tuples(
+        "SELECT unit FROM {hops} WHERE directive = :d AND served_at <= :t AND served_position <= :p",
+        d=directive,
+        t=moment.at,
+        p=FOREVER if moment.known is None else moment.known,
+    )
+    return {row[0] for row in rows}
 
 
 def escalated(db: Database, directive: str) -> set[tuple[str, ClauseId, int]]:

@@ -7,6 +7,8 @@ answers say. Both ways give the same numbers (a property test asks both).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import add, sub
+from typing import Any
 
 from domain.cascade import scope
 from domain.directive import Directive
@@ -22,7 +24,8 @@ from projections.tables import COUNTS, EXACT, HOURLY, TOTAL
 NUMBERS = ("population", *COUNTS)
 """What is counted, population first."""
 Counts = list[int]
-_SUMS = ", ".join(f"SUM({count})" for count in COUNTS)
+_NAMES = ", ".join(COUNTS)
+_SUMS = ", ".join(f"CAST(SUM({count}) AS BIGINT)" for count in COUNTS)
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,12 @@ def standing(
 
 
 def _rolled_up(tree: Tree, own: Mapping[UnitId, Counts]) -> dict[UnitId, Counts]:
-    under = {unit: list(own.get(unit, (0,) * len(NUMBERS))) for unit in tree.units}
-    if tree.root is not None:
-        for unit in reversed(list(tree.below(tree.root))):
-            parent = tree.units[unit].parent
-            if parent in under and any(under[unit]):
-                above = under[parent]
-                for n, count in enumerate(under[unit]):
-                    above[n] += count
+    zero = [0] * len(NUMBERS)
+    under = {unit: own.get(unit, zero) for unit in tree.units}
+    for unit in reversed(tree.order):
+        parent, mine = tree.units[unit].parent, under[unit]
+        if parent in under and any(mine):
+            under[parent] = list(map(add, under[parent], mine))
     return under
 
 
@@ -78,43 +79,40 @@ def _tallied(
 ) -> dict[UnitId, Counts]:
     """Sum the tally: what came at instants, and answers by hours with the part hour exact."""
     hour = at - at % HOUR
-    own: dict[UnitId, Counts] = {}
 
-    def add(rows: Iterable[tuple[object, ...]], by: int) -> None:
-        for row in rows:
-            counts = own.get(row[0])  # type: ignore[call-overload]
-            if counts is None:
-                counts = own[row[0]] = [0] * len(COUNTS)  # type: ignore[index]
-            for n, value in enumerate(row[1:]):
-                counts[n] += by * int(value)  # type: ignore[call-overload]
-
-    def tally(kind: int, where: str, t: Micros) -> Iterable[tuple[object, ...]]:
-        return db.run(
-            f"SELECT unit, {_SUMS} FROM {{tally}}"  # noqa: S608 - our own names
-            f" WHERE directive = :d AND kind = :k AND {where} GROUP BY unit",
+    def tally(*kinds: str) -> list[tuple[Any, ...]]:
+        rows = " UNION ALL ".join(
+            f"SELECT unit, {_NAMES} FROM {{tally}} WHERE directive = :d AND {kind}"
+            for kind in kinds
+        )
+        return db.tuples(
+            f"SELECT unit, {_SUMS} FROM ({rows}) x GROUP BY unit",
             d=name,
-            k=kind,
-            t=t,
+            t=at,
+            h=hour,
         )
 
-    def part(where: str, t: Micros, u: Micros) -> Iterable[tuple[object, ...]]:
-        return db.run(
-            "SELECT unit, 0, SUM(marks & 1), SUM((marks >> 1) & 1), SUM((marks >> 2) & 1), 0, 0,"
-            " -SUM((marks >> 3) & 1) FROM {answers}"
-            f" WHERE directive = :d AND {where} GROUP BY unit",  # noqa: S608
+    def part(where: str) -> list[tuple[Any, ...]]:
+        marks = ", ".join(f"CAST(SUM((marks >> {bit}) & 1) AS BIGINT)" for bit in range(3))
+        return db.tuples(
+            f"SELECT unit, 0, {marks}, 0, 0, CAST(-SUM((marks >> 3) & 1) AS BIGINT)"  # noqa: S608
+            f" FROM {{answers}} WHERE directive = :d AND {where} GROUP BY unit",
             d=name,
-            t=t,
-            u=u,
+            t=at,
+            h=hour,
+            u=hour + HOUR,
         )
 
-    add(tally(EXACT, "at <= :t", at), 1)
+    exact = f"kind = {EXACT} AND at <= :t"
     if now - at < at - directive.issued_at:
-        add(tally(TOTAL, "at <= :t", 0), 1)
-        add(tally(HOURLY, "at > :t", hour), -1)
-        add(part("at > :t AND at < :u", at, hour + HOUR), -1)
+        own = {row[0]: list(row[1:]) for row in tally(exact, f"kind = {TOTAL}")}
+        parts = [(tally(f"kind = {HOURLY} AND at > :h"), sub), (part("at > :t AND at < :u"), sub)]
     else:
-        add(tally(HOURLY, "at < :t", hour), 1)
-        add(part("at >= :u AND at <= :t", at, hour), 1)
+        own = {row[0]: list(row[1:]) for row in tally(exact, f"kind = {HOURLY} AND at < :h")}
+        parts = [(part("at >= :h AND at <= :t"), add)]
+    for rows, change in parts:
+        for unit, *counts in rows:
+            own[unit] = list(map(change, own.get(unit, [0] * len(COUNTS)), counts))
     return own
 
 
@@ -260,10 +258,7 @@ def assembled(
 
 def unserved(db: Database, directive: Directive, name: str, moment: Moment, tree: Tree) -> list[UnitId]:
     """Return the units in scope that have yet to serve, at a moment."""
-    served = {
-        unit for unit, relay in hops.relays(db, name, moment).items() if relay.served_at is not None
-    }
-    return sorted(scope(directive, tree) - served)
+    return sorted(scope(directive, tree) - hops.served(db, name, moment))
 
 
 _BOUND = (
