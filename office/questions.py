@@ -11,9 +11,13 @@ from domain.errors import Misused, Unknown
 from domain.fact import SECOND, Micros, UnitId, instant, micros, words
 from domain.force import Tree
 from domain.relay import Relay
+from ledger.codec import encode
 from ledger.store import head, select_entries
-from projections import directives, force, officers as officers_, status as status_, timeline as timeline_
+from projections import directives, force
 from projections import hops as hops_
+from projections import officers as officers_
+from projections import status as status_
+from projections import timeline as timeline_
 from projections.database import Database, Moment
 from projections.status import NUMBERS
 
@@ -76,7 +80,7 @@ def recorded_by(db: Database, at: datetime) -> int:
     return low
 
 
-def _at(db: Database, at: Micros | None, zone_: ZoneInfo) -> datetime | None:
+def _at(at: Micros | None, zone_: ZoneInfo) -> datetime | None:
     return None if at is None else instant(at).astimezone(zone_)
 
 
@@ -110,50 +114,55 @@ def status(  # noqa: PLR0913 - each narrows the question
     counted = status_.standing(db, name, asked, now, version)
     top = _unit(counted.tree, unit)
     zone_ = zone(db)
-    relays = hops_.relays(db, name, asked) if counted.state != "not_issued" else {}
-    rows = [] if top is None else list(_below(counted, top, depth, relays, zone_))
+    shown = [] if top is None else _levels(counted.tree, top, depth)
+    relays = (
+        {} if counted.state == "not_issued" else hops_.relays(db, name, asked, frozenset(shown))
+    )
     zeros = dict.fromkeys(NUMBERS, 0)
     return {
         "directive": name,
         "number": current.number,
         "subject": words(current.version_at(asked.at).terms.subject),
-        "issued_at": _at(db, current.issued_at, zone_),
+        "issued_at": _at(current.issued_at, zone_),
         "state": counted.state,
-        "as_of": _at(db, asked.at, zone_),
+        "as_of": _at(asked.at, zone_),
         "known_at": asked.known,
         "position": head(db.conn),
         "unit": top,
         **(zeros if top is None else _counts(counted, top)),
-        "units": rows,
+        "units": [_unit_row(counted, below, relays, zone_) for below in shown],
     }
+
+
+def _levels(tree: Tree, top: UnitId, depth: int) -> list[UnitId]:
+    found: list[UnitId] = []
+    level = [top]
+    for _ in range(depth):
+        level = [below for unit in level for below in tree.children.get(unit, ())]
+        if not level:
+            break
+        found += level
+    return found
 
 
 def _counts(counted: status_.Standing, unit: UnitId) -> dict[str, int]:
     return dict(zip(NUMBERS, counted.under[unit], strict=True))
 
 
-def _below(
-    counted: status_.Standing,
-    top: UnitId,
-    depth: int,
-    relays: dict[UnitId, Relay],
-    zone_: ZoneInfo,
-) -> Iterator[dict[str, Any]]:
-    tree = counted.tree
-    level = [top]
-    for _ in range(depth):
-        level = [below for unit in level for below in tree.children.get(unit, ())]
-        for unit in level:
-            relay = relays.get(unit, Relay())
-            yield {
-                "unit": unit,
-                "kind": tree.units[unit].kind,
-                "name": words(tree.units[unit].name),
-                "parent": tree.units[unit].parent,
-                **_counts(counted, unit),
-                "received_at": None if relay.received_at is None else instant(relay.received_at).astimezone(zone_),
-                "acknowledged_at": None if relay.acknowledged_at is None else instant(relay.acknowledged_at).astimezone(zone_),
-            }
+def _unit_row(
+    counted: status_.Standing, unit: UnitId, relays: dict[UnitId, Relay], zone_: ZoneInfo
+) -> dict[str, Any]:
+    relay = relays.get(unit, Relay())
+    here = counted.tree.units[unit]
+    return {
+        "unit": unit,
+        "kind": here.kind,
+        "name": words(here.name),
+        "parent": here.parent,
+        **_counts(counted, unit),
+        "received_at": _at(relay.received_at, zone_),
+        "acknowledged_at": _at(relay.acknowledged_at, zone_),
+    }
 
 
 def overview(db: Database, asked: Moment, now: Micros, unit: str | None) -> dict[str, Any]:
@@ -173,13 +182,13 @@ def overview(db: Database, asked: Moment, now: Micros, unit: str | None) -> dict
                 "directive": name,
                 "number": number,
                 "subject": words(directive.version_at(asked.at).terms.subject),
-                "issued_at": _at(db, directive.issued_at, zone_),
+                "issued_at": _at(directive.issued_at, zone_),
                 "state": counted.state,
                 **(dict.fromkeys(NUMBERS, 0) if top is None else _counts(counted, top)),
             }
         )
     return {
-        "as_of": _at(db, asked.at, zone_),
+        "as_of": _at(asked.at, zone_),
         "known_at": asked.known,
         "position": head(db.conn),
         "unit": top,
@@ -219,7 +228,7 @@ def officers(  # noqa: PLR0913
     names = officers_.particulars(db, [one.officer for one in page], asked)
     return {
         "directive": name,
-        "as_of": _at(db, asked.at, zone_),
+        "as_of": _at(asked.at, zone_),
         "known_at": asked.known,
         "officers": [
             {
@@ -229,11 +238,11 @@ def officers(  # noqa: PLR0913
                 "unit": one.unit,
                 "rank": one.rank,
                 "duty": one.duty,
-                "served_at": _at(db, one.served_at, zone_),
-                "read_at": _at(db, one.read_at, zone_),
-                "acknowledged_at": _at(db, one.acknowledged_at, zone_),
-                "complied_at": _at(db, one.complied_at, zone_),
-                "due_at": _at(db, one.due_at, zone_),
+                "served_at": _at(one.served_at, zone_),
+                "read_at": _at(one.read_at, zone_),
+                "acknowledged_at": _at(one.acknowledged_at, zone_),
+                "complied_at": _at(one.complied_at, zone_),
+                "due_at": _at(one.due_at, zone_),
                 "exempt": one.exempt,
                 "contested": one.contested,
                 "overdue": one.overdue,
@@ -263,7 +272,7 @@ def hops(db: Database, ref: str, asked: Moment) -> dict[str, Any]:
         parent, via, received, acknowledged, forwarded, served, vacant, sender = rows[unit]
         held = officers_.held_by(tree, unit)
         if held is not None:
-            held = {**held, "vacant_since": _at(db, held["vacant_since"], zone_)}  # type: ignore[arg-type]
+            held = {**held, "vacant_since": _at(held["vacant_since"], zone_)}  # type: ignore[arg-type]
         end = asked.at if forwarded is None else forwarded
         found.append(
             {
@@ -273,16 +282,16 @@ def hops(db: Database, ref: str, asked: Moment) -> dict[str, Any]:
                 "parent": parent,
                 "sender": sender,
                 "via": via,
-                "received_at": _at(db, received, zone_),
-                "acknowledged_at": _at(db, acknowledged, zone_),
-                "forwarded_at": _at(db, forwarded, zone_),
-                "served_at": _at(db, served, zone_),
+                "received_at": _at(received, zone_),
+                "acknowledged_at": _at(acknowledged, zone_),
+                "forwarded_at": _at(forwarded, zone_),
+                "served_at": _at(served, zone_),
                 "dwell_seconds": max(0, end - received) // SECOND,
                 "forwarded_by_rule": vacant is not None,
                 "held_by": held,
             }
         )
-    return {"directive": name, "as_of": _at(db, asked.at, zone_), "hops": found}
+    return {"directive": name, "as_of": _at(asked.at, zone_), "hops": found}
 
 
 def overdue(db: Database, asked: Moment, unit: str | None) -> dict[str, Any]:
@@ -304,18 +313,18 @@ def overdue(db: Database, asked: Moment, unit: str | None) -> dict[str, Any]:
     ):
         held = officers_.held_by(tree, where)
         if held is not None:
-            held = {**held, "vacant_since": _at(db, held["vacant_since"], zone_)}  # type: ignore[arg-type]
+            held = {**held, "vacant_since": _at(held["vacant_since"], zone_)}  # type: ignore[arg-type]
         rows.append(
             {
                 "directive": name,
                 "clause": clause,
                 "unit": where,
                 "officers": count,
-                "oldest_due_at": _at(db, due, zone_),
+                "oldest_due_at": _at(due, zone_),
                 "held_by": held,
             }
         )
-    return {"as_of": _at(db, asked.at, zone_), "obligations": rows}
+    return {"as_of": _at(asked.at, zone_), "obligations": rows}
 
 
 def timeline(  # noqa: PLR0913
@@ -382,7 +391,7 @@ def export(
                     (
                         name, one.officer, one.unit, one.rank, one.duty,
                         *(
-                            _at(db, at, zone_)
+                            _at(at, zone_)
                             for at in (
                                 one.served_at, one.read_at, one.acknowledged_at,
                                 one.complied_at, one.due_at,
@@ -400,8 +409,6 @@ def export(
 def _entries(db: Database, name: str | None, zone_: ZoneInfo) -> Iterator[list[tuple[Any, ...]]]:
     if name is not None:
         page = []
-        from ledger.codec import encode
-
         for entry in timeline_.entries(db, name):
             page.append(_line(entry.position, entry.stream, entry.version, entry.fact.stored, encode(entry.fact), zone_))
             if len(page) == officers_.PAGE:

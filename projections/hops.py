@@ -4,7 +4,7 @@ The relays come out as the domain's own state, for any knowledge: each column ha
 beside it that said so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -95,7 +95,12 @@ _STATEMENTS = {
 }
 
 
-def relays(db: Database, directive: str, moment: Moment | None = None) -> dict[UnitId, Relay]:
+def relays(
+    db: Database,
+    directive: str,
+    moment: Moment | None = None,
+    only: Container[UnitId] | None = None,
+) -> dict[UnitId, Relay]:
     """Return the relays of a directive; at a moment, what had happened and was known.
 
     Without a moment also which units each forwarded to, for the cascade.
@@ -114,7 +119,7 @@ def relays(db: Database, directive: str, moment: Moment | None = None) -> dict[U
 
     found: dict[UnitId, Relay] = {}
     for row in rows:
-        if seen(row[4], row[5]) is None:
+        if (only is not None and row[0] not in only) or seen(row[4], row[5]) is None:
             continue
         found[row[0]] = Relay(
             received_at=row[4],
