@@ -1,0 +1,155 @@
+"""Commands about directives: issuing, amending, ending them, and passing them down."""
+
+from typing import Annotated
+
+import typer
+
+from console import output, reports
+from console.commands.options import At, Reads, Ref, UnitWord, call
+from console.completion import directives, posts
+
+
+def issue(
+    ctx: typer.Context,
+    file: Reads,
+    at: At = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Make another one of a file that was issued.")
+    ] = False,
+) -> None:
+    """Issue a directive from its file.
+
+    The file is Markdown. The directive gets a number and goes down the tree.
+    When the command returns, every unit that need not be waited for has it, and has served
+    its officers. The same file issued again is the same directive: it resumes its cascade.
+    """
+    from console import orders
+    from console.files import directive_file
+
+    this = call(ctx)
+    read = directive_file.read(this.reads(file, "field"))
+    with this.office() as office:
+        instant = this.instant(at, "--at")
+        order = orders.order(read, office.tree(as_of=instant))
+        answer = office.issue(order, read.sha256, at=instant, again=again)
+    this.answer(answer, reports.issued(answer))
+
+
+def amend(
+    ctx: typer.Context,
+    ref: Ref,
+    file: Reads,
+    material: Annotated[
+        bool, typer.Option("--material", help="It asks everybody again, from its instant on.")
+    ] = False,
+    at: At = None,
+) -> None:
+    """Change a directive's subject, clauses or text by a new file.
+
+    Nothing is wiped.     Answers given stay as they are. Only a material amendment asks for new ones.
+    """
+    from console import orders
+    from console.files import directive_file
+
+    this = call(ctx)
+    read = directive_file.read(this.reads(file, "field"))
+    with this.office() as office:
+        instant = this.instant(at, "--at")
+        now = office.directive(ref).order
+        tree = office.tree(as_of=instant)
+        terms = (
+            orders.order(read, tree).terms if now is None else orders.amendment(read, tree, now)
+        )
+        answer = office.amend(ref, terms, read.sha256, material=material, at=instant)
+    kind = "material: everybody is asked again" if material else "not material"
+    this.answer(
+        answer, f"{answer['directive']} stands at version {answer['version']} ({kind})."
+    )
+
+
+def supersede(
+    ctx: typer.Context,
+    ref: Ref,
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by", help="The directive in its place.", metavar="REF", autocompletion=directives
+        ),
+    ],
+    at: At = None,
+) -> None:
+    """Put another directive in a directive's place.
+
+    The one before still governs what was done while it was in force.
+    """
+    this = call(ctx)
+    with this.office() as office:
+        answer = office.supersede(ref, by, at=this.instant(at, "--at"))
+    this.answer(answer, f"{answer['directive']} is superseded by {by}.")
+
+
+def withdraw(
+    ctx: typer.Context,
+    ref: Ref,
+    reason: Annotated[str, typer.Option("--reason", help="Why.", metavar="TEXT")],
+    at: At = None,
+) -> None:
+    """Take a directive back; it binds nobody from then on."""
+    this = call(ctx)
+    with this.office() as office:
+        answer = office.withdraw(ref, reason, at=this.instant(at, "--at"))
+    this.answer(answer, f"{answer['directive']} is withdrawn.")
+
+
+def acknowledge_relay(
+    ctx: typer.Context,
+    ref: Ref,
+    unit: UnitWord,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            help="The desk that acknowledges; else the unit's head.",
+            metavar="POST",
+            autocompletion=posts,
+        ),
+    ] = None,
+    at: At = None,
+) -> None:
+    """Acknowledge a directive's receipt for a unit.
+
+    Where the directive awaits it, the unit forwards it and serves its officers now.
+    """
+    this = call(ctx)
+    with this.office() as office:
+        answer = office.acknowledge_relay(ref, unit, by=by, at=this.instant(at, "--at"))
+    done = "acknowledged" if answer["changed"] else "had acknowledged before"
+    this.answer(answer, f"{unit} {done}: {answer['directive']}.")
+
+
+def replay(
+    ctx: typer.Context,
+    ref: Ref,
+    speed: Annotated[
+        float,
+        typer.Option("--speed", help="Hours of the directive's life in a second.", min=0.01),
+    ] = 1.0,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Print it all at once.")] = False,
+) -> None:
+    """Play a directive's history in the terminal.
+
+    It goes at the pace in which things happened; what many did at once is told together.
+        Without a terminal it prints the lines and never waits. Ctrl-C ends it.
+    """
+    from console import player
+
+    this = call(ctx)
+    with this.office() as office:
+        answer = office.timeline(ref)
+        zone = office.timezone
+    if this.json:
+        this.answer(answer, "")
+        return
+    this.mark()
+    wait = not no_wait and output.terminal()
+    player.play(answer["entries"], zone, hours_a_second=speed if wait else None)

@@ -1,0 +1,201 @@
+"""Answers to acts, drawn for a person: what an import, an issue or a rebuild did."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console import tables, words
+from console.tables import Answer, Drawing
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_CHANGES = 20
+"""Changes of a force or a roll that a person is shown; a script gets all of them."""
+
+
+def force_import(answer: Answer, *, dry_run: bool) -> Drawing:
+    """Draw what a force file changed."""
+
+    def draw(console: "Console") -> None:
+        made = tables.table("", "Added", "Changed", "Unchanged")
+        for column in made.columns[1:]:
+            column.justify = "right"
+        for what in ("units", "posts"):
+            row = answer[what]
+            made.add_row(
+                what.capitalize(),
+                words.count(row["added"]),
+                words.count(row["changed"]),
+                words.count(row["unchanged"]),
+            )
+        console.print(made)
+        _changes(console, answer)
+        _written(console, answer, dry_run=dry_run)
+
+    return draw
+
+
+def roll_import(answer: Answer, file: str, *, dry_run: bool) -> Drawing:
+    """Draw what a nominal roll changed, and which rows were left."""
+
+    def draw(console: "Console") -> None:
+        console.print(
+            f"{file}: {words.several(answer['added'], 'officer')} added, "
+            f"{answer['changed']:,} changed, {answer['unchanged']:,} unchanged, "
+            f"{answer['missing']:,} known ones not in it, {answer['rejected']:,} rejected."
+        )
+        _changes(console, answer)
+        if problems := answer["problems"]:
+            made = tables.table("Line", "Column", "Value", "Reason")
+            made.columns[0].justify = "right"
+            made.columns[2].max_width = 20
+            for problem in problems[:_CHANGES]:
+                made.add_row(
+                    words.count(problem["line"]),
+                    problem["column"],
+                    problem["value"],
+                    problem["reason"],
+                )
+            console.print(made)
+            _more(console, len(problems))
+        for remark in answer.get("remarks") or ():
+            console.print(words.named(remark), style="dim")
+        _written(console, answer, dry_run=dry_run)
+
+    return draw
+
+
+def issued(answer: Answer) -> str:
+    """Say what was issued, and how far it got."""
+    how = "Issued" if answer["changed"] else "Already issued"
+    return (
+        f"{how} {answer['number']} ({answer['directive']}): "
+        f"{words.several(answer['population'], 'officer')} bound, "
+        f"{words.several(answer['units'], 'unit')} reached.\n"
+        f"See how it stands: farman status {answer['directive']}"
+    )
+
+
+def answers_import(answer: Answer, file: Path) -> Drawing:
+    """Draw what a file of answers changed, and which lines were refused."""
+
+    def draw(console: "Console") -> None:
+        console.print(
+            f"{file}: {words.several(answer['accepted'], 'answer')} accepted, "
+            f"{answer['repeated']:,} repeated, {len(answer['refused']):,} refused."
+        )
+        _refused(console, answer)
+
+    return draw
+
+
+def roll_call(answer: Answer) -> Drawing:
+    """Draw what a roll call changed."""
+
+    def draw(console: "Console") -> None:
+        console.print(
+            f"{answer['unit']}: {words.several(answer['accepted'], 'officer')} answered, "
+            f"{answer['repeated']:,} had before, {answer['absent']:,} absent, "
+            f"{len(answer['refused']):,} refused."
+        )
+        _refused(console, answer)
+
+    return draw
+
+
+def doctor(answer: Answer) -> Drawing:
+    """Draw the settings in effect and the checks."""
+
+    def draw(console: "Console") -> None:
+        made = tables.table("Setting", "Value")
+        for name, value in answer["settings"].items():
+            made.add_row(name, value or "-")
+        console.print(made)
+        console.print()
+        made = tables.table("Check", "", "")
+        for check in answer["checks"]:
+            made.add_row(
+                check["name"],
+                "ok" if check["ok"] else "FAULT",
+                str(check["detail"]),
+                style=None if check["ok"] else "bold red",
+            )
+        console.print(made)
+
+    return draw
+
+
+def projections(answer: Answer, *, check: bool) -> Drawing:
+    """Draw the projections: their rows, and whether they are what the ledger says."""
+
+    def draw(console: "Console") -> None:
+        made = tables.table("Projection", "Rows", "Digest", "Same as before")
+        made.columns[1].justify = "right"
+        if check:
+            made.columns[3].header = "As the ledger says"
+        for row in answer["projections"]:
+            made.add_row(
+                row["name"],
+                words.count(row["rows"]),
+                str(row["digest"])[:16],
+                "yes" if row["same"] else "NO",
+                style=None if row["same"] else "bold red",
+            )
+        console.print(made)
+        for row in answer["projections"]:
+            if not row["same"] and row.get("difference"):
+                console.print(f"{row['name']}: {row['difference']}")
+        console.print(f"At position {answer['position']:,}.", style="dim")
+
+    return draw
+
+
+def _refused(console: "Console", answer: Answer) -> None:
+    refused = answer["refused"]
+    if not refused:
+        return
+    made = tables.table("Line", "Officer", "Reason")
+    made.columns[0].justify = "right"
+    for line in refused[:_CHANGES]:
+        made.add_row(
+            "" if line["line"] is None else words.count(line["line"]),
+            str(line["officer_id"] or ""),
+            line["reason"],
+        )
+    console.print(made)
+    _more(console, len(refused))
+
+
+def _changes(console: "Console", answer: Answer) -> None:
+    changes = answer.get("changes") or ()
+    told = [change for change in changes if change.get("before") is not None]
+    if not told:
+        return
+    made = tables.table("What", "Id", "Field", "Before", "After")
+    for change in told[:_CHANGES]:
+        made.add_row(
+            str(change["what"]),
+            str(change["id"]),
+            str(change["field"]),
+            _value(change["before"]),
+            _value(change["after"]),
+        )
+    console.print(made)
+    _more(console, len(told))
+
+
+def _value(value: object) -> str:
+    return words.named(value) if isinstance(value, Mapping) else str(value)
+
+
+def _more(console: "Console", number: int) -> None:
+    if number > _CHANGES:
+        console.print(f"and {number - _CHANGES:,} more; --json lists all.")
+
+
+def _written(console: "Console", answer: Answer, *, dry_run: bool) -> None:
+    if dry_run:
+        console.print("Nothing was written: this was a dry run.", style="bold")
+    else:
+        console.print(f"The ledger is at position {answer['position']:,}.", style="dim")

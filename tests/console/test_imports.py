@@ -1,0 +1,57 @@
+"""What `farman --help` does not load: a person who asks for help waits for nothing."""
+
+import json
+import subprocess
+import sys
+
+HEAVY = {
+    "aiokafka",
+    "calamine",
+    "cryptography",
+    "eventsourcing",
+    "faust",
+    "numpy",
+    "office",
+    "orjson",
+    "projections",
+    "psycopg",
+    "pyarrow",
+    "pydantic",
+    "pydantic_settings",
+    "python_calamine",
+    "rich",
+    "sqlalchemy",
+    "sqlite3",
+    "xlsxwriter",
+    "yaml",
+}
+
+PROGRAM = """
+import sys
+from console.cli import run
+code = run(sys.argv[1:])
+import json
+print(json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]))
+"""
+
+
+def loaded(*words: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *words], capture_output=True, text=True, check=True
+    )
+    code, modules = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0
+    return set(modules)
+
+
+def test_help_loads_nothing_heavy() -> None:
+    assert loaded("--help") & HEAVY == set()
+
+
+def test_a_commands_help_loads_nothing_heavy() -> None:
+    # typer itself reads the words of the command with pydantic.
+    assert loaded("answers", "import", "--help") & HEAVY <= {"pydantic"}
+
+
+def test_the_version_loads_nothing_heavy() -> None:
+    assert loaded("--version") & HEAVY == set()
