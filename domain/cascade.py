@@ -51,7 +51,7 @@ def scope(directive: Directive, tree: Tree) -> frozenset[UnitId]:
     """
     if directive.order is None:
         return frozenset()
-    now = frozenset(tree.below(*directive.order.addressees))
+    now = tree.reach(directive.order.addressees)
     return now if directive.order.standing else now & directive.scope
 
 

@@ -171,6 +171,17 @@ class Tree:
         """Every unit that hangs from the root, parents before children."""
         return () if self.root is None else tuple(self.below(self.root))
 
+    @cached_property
+    def _reaches(self) -> dict[tuple[UnitId, ...], frozenset[UnitId]]:
+        return {}
+
+    def reach(self, tops: tuple[UnitId, ...]) -> frozenset[UnitId]:
+        """Return the tops and everything under them; asked again, it is at hand."""
+        found = self._reaches.get(tops)
+        if found is None:
+            found = self._reaches[tops] = frozenset(self.below(*tops))
+        return found
+
     def above(self, unit: UnitId) -> Iterator[UnitId]:
         """Yield ``unit``, its parent, and so on up to the root."""
         at: UnitId | None = unit

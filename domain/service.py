@@ -174,7 +174,7 @@ def improves(command: Give, state: Service) -> bool:
             known = state.acts
             every = known.get(None)
             return any(
-                min(filter(None.__ne__, (known.get(act), every)), default=at + 1) > at
+                at < min((t for t in (known.get(act), every) if t is not None), default=at + 1)
                 for act in asked
             )
         case _:

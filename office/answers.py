@@ -451,7 +451,7 @@ def import_answers(
             with store.reading() as conn:
                 refs_of(Database(conn), rows, refs)
         refused += [
-            {"line": p.line, "officer_id": None, "reason": f"{p.column}: {p.reason}"}
+            {"line": p.line, "officer_id": p.officer_id or None, "reason": f"{p.column}: {p.reason}"}
             for p in problems
         ]
         asks, mine = [], []

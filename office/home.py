@@ -18,6 +18,7 @@ from domain.errors import Misused, Refused, Unavailable, Unknown
 
 _FILE = "home.json"
 _CLOCK = "clock.json"
+_MADE = "made.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,11 @@ class Home:
         file = path / _FILE
         if file.exists():
             known = cls.open(path)
-            if (known.rehearsal, known.store) != (rehearsal, store):
+            if (known.rehearsal, known.store, known.office) != (rehearsal, store, office):
                 kind = "a rehearsal" if known.rehearsal else "a real home"
                 raise Refused(
-                    f"{path} is already {kind} on {known.store_shown}; choose another --home."
+                    f"{path} is already {kind} of the office {known.office!r} on "
+                    f"{known.store_shown}; choose another --home."
                 )
             return known
         home = cls(path, store, rehearsal, office)
@@ -94,6 +96,14 @@ class Home:
             return f"sqlite:///{(self.path / 'farman.db').resolve()}"
         return self.store
 
+    def is_new(self) -> bool:
+        """Tell whether its store was never opened: a store that vanished later is not made anew."""
+        return not (self.path / _MADE).exists()
+
+    def made(self) -> None:
+        """Take note that the store was made."""
+        _write(self.path / _MADE, {"store": shown(self.store)})
+
     def clock(self, now: datetime | None) -> datetime:
         """Return the clock of a command, moving a rehearsal's to ``now`` if it is given.
 
@@ -124,11 +134,14 @@ class Home:
 
 def shown(store: str) -> str:
     """Return a store's address with its password masked."""
-    if "@" not in store:
+    if store == "sqlite":
         return store
     parts = urlsplit(store)
-    name, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{name.split(':')[0]}:***@{host}"))
+    name, at, host = parts.netloc.rpartition("@")
+    if ":" in name:
+        name = f"{name.split(':')[0]}:***"
+    query = re.sub(r"(?i)(password=)[^&]*", r"\1***", parts.query)
+    return urlunsplit(parts._replace(netloc=f"{name}{at}{host}", query=query))
 
 
 def _write(file: Path, kept: Mapping[str, object]) -> None:

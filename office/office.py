@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from domain.directive import Directive, Order, Terms
-from domain.errors import Misused
+from domain.errors import Misused, Unavailable, Unknown
 from domain.fact import Micros, Text, micros
 from domain.force import Post, Tree, Unit
 from ledger.store import Store, head
@@ -40,16 +40,27 @@ def _quiet(_what: str, _done: int, _of: int | None) -> None:
 class Office:
     """Commands and questions on one home."""
 
-    def __init__(self, home: Home, now: datetime | None = None, *, create: bool = True) -> None:
+    def __init__(self, home: Home, now: datetime | None = None) -> None:
         self.home = home
         self.now = home.clock(now)
         self._trees: dict[tuple[int, int], Any] = {}
-        self.store = Store.open(home.url, create=create, stages=tables.stages)
+        self._folded: dict[str, tuple[int, Directive]] = {}
+        self.store = self._open()
         try:
             self._prepare()
         except BaseException:
             self.store.close()
             raise
+
+    def _open(self) -> Store:
+        new = self.home.is_new()
+        try:
+            return Store.open(self.home.url, create=new, stages=tables.stages)
+        except Unknown as fault:
+            raise Unavailable(
+                f"The ledger of {self.home.path} is gone ({self.home.store_shown}): put it back "
+                "from a backup; a home never begins a second one."
+            ) from fault
 
     def _prepare(self) -> None:
         with self.store.reading() as conn:
@@ -57,6 +68,7 @@ class Office:
             level = ready and Database(conn).checkpoint("position") >= head(conn)
         if not ready:
             prepare(self.store)
+            self.home.made()
         if not level:
             with self._working():
                 pass  # catching up is how every work begins
@@ -87,7 +99,7 @@ class Office:
     @contextmanager
     def _reading(self) -> Iterator[Database]:
         with self.store.reading() as conn:
-            yield Database(conn, trees=self._trees)
+            yield Database(conn, trees=self._trees, folded=self._folded)
 
     def _do(self, command: Callable[[Work], dict[str, Any]]) -> dict[str, Any]:
         with self._working() as work:

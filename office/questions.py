@@ -287,6 +287,10 @@ def hops(db: Database, ref: str, asked: Moment) -> dict[str, Any]:
                 "forwarded_at": _at(forwarded, zone_),
                 "served_at": _at(served, zone_),
                 "dwell_seconds": max(0, end - received) // SECOND,
+                "unacknowledged_seconds": max(
+                    0, (asked.at if acknowledged is None else acknowledged) - received
+                )
+                // SECOND,
                 "forwarded_by_rule": vacant is not None,
                 "held_by": held,
             }
@@ -457,7 +461,7 @@ def checks(db: Database, dialect: str, now: Micros) -> list[dict[str, Any]]:
         },
         {
             "name": "force",
-            "ok": described is not None,
+            "ok": True,
             "detail": "none yet: `farman force import FILE`"
             if described is None
             else f"{described[0]}, {words(described[1])}, {described[2]}",

@@ -18,8 +18,8 @@ from office.work import Work, chunks
 from projections import force as known_force
 from projections.database import Moment
 
-_SLICE = 5_000
-"""Officers compared, and written, at once."""
+_SLICE = 10_000
+"""Officers written at once."""
 REMARKS = 1_000
 _FIELDS = ("belt_no", "name", "rank", "designation", "duty", "joined_on", "phone")
 Progress = Callable[[str, int, int | None], None]
@@ -62,30 +62,33 @@ def import_roll(
     for row in rows:
         by_unit.setdefault(row.unit, []).append(row)
     counts = {"added": 0, "changed": 0, "unchanged": 0}
-    done = listed = 0
+    done = listed = waiting = 0
+    facts: list[tuple[str, Fact]] = []
     for unit in sorted(by_unit):
         for some in chunks(by_unit[unit], MUSTER):
             known = _known(work, some, moment) if strength["ever"] else {}
             new, corrected = _compare(work, some, known, counts, charges)
             listed += sum(1 for now in known.values() if now["gone"] == 0)
-            facts: list[tuple[str, Fact]] = []
             stream = roll.roll_stream(unit, work.office)
             if new or (not corrected and unit not in strength["mustered"]):
                 facts.append((stream, _fact(roll.Mustered, about, unit, new)))
             if corrected:
                 facts.append((stream, _fact(roll.Corrected, about, unit, corrected)))
             strength["mustered"].add(unit)
-            if not dry_run:
-                work.append(facts)
             done += len(some)
-            progress("roll", done, len(rows))
-        work.forget()
-    facts, remarks = charges.facts()
-    changed = work.head > before or bool(facts)
+            waiting += len(new) + len(corrected)
+            if waiting >= _SLICE and not dry_run:
+                work.append(facts)
+                facts, waiting = [], 0
+                progress("roll", done, len(rows))
+    taken, remarks = charges.facts()
     if not dry_run:
-        for some_facts in chunks(facts, _SLICE):
+        work.append(facts)
+        for some_facts in chunks(taken, _SLICE):
             work.append(some_facts)
-        if changed:
+        if work.head > before:
+            for officer in charges.displaced:  # an excepted post's old holder may match now
+                cascade.follow(work, position=work.head, cause=moment.at, officer=officer)
             cascade.follow(work, position=before, cause=moment.at)
     return {
         **counts,
@@ -183,6 +186,7 @@ class _Charges:
         for post in tree.posts.values():
             for officer, charge, _ in post.holders:
                 self.held.setdefault(officer, []).append((post.id, charge))
+        self.displaced: list[str] = []
         self.assumed: list[tuple[str, Fact]] = []
         self.ended: list[tuple[str, Fact]] = []
         self.remarks: list[dict[str, object]] = []
@@ -213,6 +217,11 @@ class _Charges:
         charge = row.charge or now or "substantive"
         if charge == now:
             return changed
+        self.displaced += [
+            who
+            for who, kind, _ in self.tree.posts[post].holders
+            if charge == kind == "substantive" and who != row.officer_id
+        ]
         self.assumed.append(
             (
                 force.post_stream(post, self.work.office),

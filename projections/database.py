@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, CursorResult
 from domain.directive import DIRECTIVE, Directive, stream
 from domain.fact import Micros
 from ledger.codec import decode
-from ledger.store import select_stream
+from ledger.store import select_stream, stream_heads
 from projections.tables import metadata
 
 NAMES = (*metadata.tables, "checkpoints", "raw_standing", "raw_answers")
@@ -54,6 +54,8 @@ class Database:
     """Rows of `standing` as read in this transaction and not written since."""
     trees: dict[tuple[int, int], Any] | None = None
     """Trees as readers of this store found them; a writer, who may roll back, has none."""
+    folded: dict[str, tuple[int, Directive]] | None = None
+    """Directives as readers found them, with the version of the stream."""
 
     def __post_init__(self) -> None:
         self.dialect = self.conn.dialect.name
@@ -124,15 +126,22 @@ class Database:
         """Fold a directive from its own stream, up to a position if one is given."""
         if known is None and directive in self.directives:
             return self.directives[directive]
-        office = directive.rsplit("-", 2)[0]
+        name = stream(directive, directive.rsplit("-", 2)[0])
+        kept = self.folded if known is None else None
+        if kept is not None:
+            version = stream_heads(self.conn, [name]).get(name, 0)
+            if kept.get(directive, (-1,))[0] == version:
+                return kept[directive][1]
         history = [
-            decode(name, state)
-            for position, _, _, name, state in select_stream(self.conn, stream(directive, office))
+            decode(fact, state)
+            for position, _, _, fact, state in select_stream(self.conn, name)
             if known is None or position <= known
         ]
         folded = DIRECTIVE.fold(history)  # type: ignore[arg-type]  # the stream holds only its facts
         if known is None:
             self.directives[directive] = folded
+            if kept is not None:
+                kept[directive] = (len(history), folded)
         return folded
 
 

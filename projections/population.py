@@ -19,6 +19,12 @@ def matching(db: Database, directive: Directive, tree: Tree, units: Iterable[Uni
         return "false", {}
     population = order.population
     db.stage("seen_units", ("unit",), ((unit,) for unit in eligible(population, tree, units)))
+    # Units where nobody ever stood are left out by a look at the index: else a database
+    # without statistics on the stage reads the whole roll for them.
+    db.run(
+        "DELETE FROM seen_units WHERE NOT EXISTS"
+        " (SELECT 1 FROM {roll} r WHERE r.unit = seen_units.unit)"
+    )
     terms = ["r.gone = 0", "r.unit IN (SELECT unit FROM seen_units)"]
     values: dict[str, object] = {}
     if population.rank_from is not None:

@@ -275,6 +275,8 @@ def pending(
     if not units:
         return {}
     condition, values = matching(db, directive, tree, units)
+    if not db.tuples("SELECT 1 FROM seen_units LIMIT 1"):
+        return {}
     term = roll.see(db, moment)
     rows = db.run(
         f"SELECT r.unit, COUNT(*) FROM {term} r WHERE {condition}{_BOUND} GROUP BY r.unit",  # noqa: S608

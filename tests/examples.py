@@ -1,0 +1,290 @@
+"""One instance of every fact, with all it can say; and those that can say less, saying the least.
+
+The golden files hold their stored forms. All persons are invented.
+"""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, TypeVar
+
+from domain import directive, force, relay, roll, roll_call, service
+from domain.deadline import Due
+from domain.directive import Basis, Clause, Lineage, Link, Order, Population, Terms
+from domain.fact import ClauseId, DirectiveId, Fact, OfficerId, PostId, UnitId
+
+KARACHI = timezone(timedelta(hours=5))
+"""The zone of every force here; it has no summer time."""
+NINE = datetime(2020, 1, 15, 9, 0, tzinfo=KARACHI)
+TEN = NINE + timedelta(hours=1)
+QUARTER_PAST = datetime(2020, 1, 15, 5, 15, 0, 250_000, tzinfo=UTC)
+"""When it was written down: a quarter past ten, and a quarter of a second."""
+F = TypeVar("F", bound=Fact)
+NAME = "hq-2020-1"
+ORDER_TEXT = "5d" * 32
+"""SHA-256 of the order as issued."""
+AMENDED_TEXT = "a7" * 32
+
+WHATSAPP, HQ, MALAKAND, SWAT = (
+    DirectiveId(NAME),
+    UnitId("hq"),
+    UnitId("malakand"),
+    UnitId("swat"),
+)
+SAIDU, HAZARA = UnitId("swat-saidu"), UnitId("hazara")
+PPO, RPO, DPO = PostId("ppo"), PostId("rpo-malakand"), PostId("dpo-swat")
+TORVALA, WAZMERI, KARVANDI = OfficerId("P-1"), OfficerId("D-1"), OfficerId("C-2")
+PIRZARI, ZARVANI = OfficerId("C-3"), OfficerId("C-4")
+QUIT, CERTIFY = ClauseId("quit"), ClauseId("certify")
+
+
+def about(actor: str = "farman", channel: str = "rule", at: datetime = NINE) -> dict[str, Any]:
+    """Return what every fact carries."""
+    return {"at": at, "recorded_at": QUARTER_PAST, "actor": actor, "channel": channel}
+
+
+TERMS = Terms(
+    subject={
+        "en": "Leave unofficial WhatsApp groups",
+        "ur": "غیر سرکاری واٹس ایپ گروپ چھوڑ دیں",
+    },
+    clauses=(
+        Clause(
+            id=QUIT,
+            kind="required_act",
+            text={"en": "Leave every group that the police do not run."},
+            due=Due(clock="receipt", within=86_400),
+            escalate=(0, 86_400, 259_200),
+        ),
+        Clause(
+            id=CERTIFY,
+            kind="required_act",
+            text={"en": "Certify it."},
+            due=Due(at=datetime(2020, 2, 1, tzinfo=KARACHI)),
+        ),
+        Clause(
+            id=ClauseId("official"),
+            kind="exception",
+            text={"en": "Groups that a unit runs for its duty."},
+            of=(QUIT,),
+            open=True,
+            more={"registrar": "rpo", "scope": ("duty", "welfare"), "listed": False},
+        ),
+    ),
+    texts={"en": "Leave them.\n", "ps": "ترې ووځئ.\n", "sd": "ڇڏي ڏيو.\n", "ur": "چھوڑ دیں۔\n"},
+    lineage=Lineage(
+        reissues=(Link(ref="2737/IAB", reason="It was not obeyed."),),
+        supersedes=(Link(ref="11/2019"),),
+        adopts=(Link(ref="Interior 4/2019"),),
+        similar_to=(Link(ref="AIG/OPS 77"),),
+        relays=(Link(ref="IGP 9/2020"),),
+    ),
+    purpose={"en": "No information leaves the force."},
+    confidentiality="official",
+    incident={"en": "A call sheet was seen outside the force."},
+    basis=Basis(form="signed", ref="Police Order 2002, Article 10"),
+)
+ORDER = Order(
+    label="191 PA/DIG/HQrs",
+    issuer=PPO,
+    precedence="immediate",
+    forward="on_acknowledgement",
+    grace=3_600,
+    addressees=(MALAKAND, SWAT),
+    population=Population(
+        rank_from=5,
+        rank_to=21,
+        duty=("on_duty", "leave"),
+        except_units=(SAIDU,),
+        except_posts=(RPO,),
+    ),
+    standing=True,
+    terms=TERMS,
+)
+PLAIN_TERMS = Terms(subject={"en": "Polish the brass"})
+PLAIN_ORDER = Order(
+    issuer=PPO,
+    precedence="routine",
+    forward="automatic",
+    addressees=(HQ,),
+    terms=PLAIN_TERMS,
+)
+
+BY_PPO = about("post:ppo", "file")
+BY_DESK = about("farman", "desk")
+BY_OFFICER = about("officer:C-2", "phone", TEN) | {"version": 1, "text": ORDER_TEXT}
+
+EXAMPLES: tuple[Fact, ...] = (
+    force.Described(
+        **about(channel="file"),
+        force="kp",
+        name={"en": "Khyber Pakhtunkhwa Police", "ur": "خیبر پختونخوا پولیس"},
+        timezone="Asia/Karachi",
+    ),
+    force.Established(
+        **about(channel="file"),
+        unit=SWAT,
+        kind="district",
+        name={"en": "Swat", "ur": "سوات"},
+        parent=MALAKAND,
+    ),
+    force.Renamed(**about(channel="file"), unit=SWAT, name={"en": "Swat Valley"}),
+    force.Reclassified(**about(channel="file"), unit=SWAT, kind="zone"),
+    force.Moved(**about(channel="file"), unit=SWAT, parent=HAZARA),
+    force.Created(
+        **about(channel="file"),
+        post=DPO,
+        unit=SWAT,
+        title={"en": "DPO Swat"},
+        rank=19,
+        head=True,
+    ),
+    force.Revised(
+        **about(channel="file"),
+        post=DPO,
+        unit=SWAT,
+        title={"en": "District Police Officer"},
+        rank=18,
+        head=False,
+    ),
+    force.ChargeAssumed(**BY_DESK, post=DPO, officer=WAZMERI, charge="acting"),
+    force.ChargeRelinquished(
+        **BY_DESK, post=DPO, officer=WAZMERI, because="posted to malakand"
+    ),
+    roll.Mustered(
+        **about(channel="file"),
+        unit=SWAT,
+        officers=[
+            {
+                "officer": WAZMERI,
+                "belt_no": "12",
+                "name": "Bilal Wazmeri",
+                "rank": 19,
+                "designation": "DPO",
+                "duty": "on_duty",
+                "joined_on": "2003-04-01",
+                "phone": "+92 300 0000012",
+            },
+            {"officer": KARVANDI, "name": "احسان کاروندی", "rank": 7},
+        ],
+    ),
+    roll.Corrected(
+        **about(channel="file"),
+        unit=SAIDU,
+        officers=[
+            {"officer": KARVANDI, "unit": SAIDU, "duty": "lines"},
+            {"officer": PIRZARI, "rejoined": True, "rank": 9},
+        ],
+    ),
+    roll.Posted(**BY_DESK, officer=KARVANDI, unit=HAZARA),
+    roll.Promoted(**BY_DESK, officer=KARVANDI, rank=9),
+    roll.DutyChanged(**BY_DESK, officer=KARVANDI, duty="suspended"),
+    roll.Retired(**BY_DESK, officer=KARVANDI, died=True),
+    directive.Issued(
+        **BY_PPO,
+        directive=WHATSAPP,
+        serial=1,
+        year=2020,
+        number="191 PA/DIG/HQrs",
+        unit=HQ,
+        order=ORDER,
+        scope=(MALAKAND, SWAT, SAIDU),
+        text=ORDER_TEXT,
+    ),
+    directive.Amended(**BY_PPO, version=2, material=True, terms=PLAIN_TERMS, text=AMENDED_TEXT),
+    directive.Superseded(**BY_DESK, by=DirectiveId("hq-2020-4")),
+    directive.Withdrawn(**BY_DESK, reason="Issued in error."),
+    relay.Received(**about(), sender=HQ, parent=MALAKAND),
+    relay.ReceivedAgain(**about(), via=MALAKAND),
+    relay.Acknowledged(**about("post:dpo-swat", "desk"), by=DPO, officer=WAZMERI),
+    relay.Forwarded(**about(), to=(SAIDU,), vacant_since="2020-01-02T00:00:00+00:00"),
+    relay.OfficersServed(
+        **about(), officers=(KARVANDI, PIRZARI), version=1, text=ORDER_TEXT, joined=True
+    ),
+    relay.Reminded(**about(), post=DPO, officer=WAZMERI),
+    relay.Escalated(
+        **about(),
+        clause=QUIT,
+        level=2,
+        officers=17,
+        oldest_due="2020-01-16T04:00:00+00:00",
+        to_unit=HQ,
+        to_post=PPO,
+        to_officer=TORVALA,
+        passed=(RPO,),
+    ),
+    service.Read(**BY_OFFICER, note="on the bus"),
+    service.Acknowledged(**BY_OFFICER, note="by his brother"),
+    service.Complied(**BY_OFFICER, note="seen", clause=QUIT, evidence="screenshot 12"),
+    service.Contested(**BY_OFFICER, reason="Added by others; not a member any more."),
+    service.Decided(
+        **about("post:dpo-swat", "desk"), outcome="upheld", by=DPO, reason="He is right."
+    ),
+    service.Exempted(
+        **about("post:dpo-swat", "desk"), clause=QUIT, by=DPO, reason="Runs the official group."
+    ),
+    roll_call.Held(
+        **about("clerk:swat-saidu", "roll_call"),
+        directive=WHATSAPP,
+        unit=SAIDU,
+        kind="acknowledged",
+        officers=(KARVANDI,),
+        absent=(PIRZARI,),
+        diary="14",
+        version=1,
+        text=ORDER_TEXT,
+    ),
+)
+"""One of each, in the order of the glossary."""
+
+BARE: tuple[Fact, ...] = (
+    force.Established(**about(), unit=HQ, kind="hq", name={"en": "Central Police Office"}),
+    force.Created(
+        **about(), post=PPO, unit=HQ, title={"en": "Provincial Police Officer"}, head=True
+    ),
+    force.Revised(**about(), post=PPO, unit=HQ, title={"en": "Inspector General"}, head=True),
+    force.ChargeRelinquished(**about(), post=DPO, officer=WAZMERI),
+    roll.Mustered(**about(), unit=HAZARA, officers=[]),
+    directive.Issued(
+        **about(),
+        directive=DirectiveId("hq-2020-2"),
+        serial=2,
+        year=2020,
+        number="2/2020",
+        unit=HQ,
+        order=PLAIN_ORDER,
+        scope=(HQ,),
+        text=ORDER_TEXT,
+    ),
+    relay.Received(**about(), sender=HQ),
+    relay.Acknowledged(**about(), by=DPO),
+    relay.Forwarded(**about(), to=()),
+    relay.OfficersServed(**about(), officers=(), version=1, text=ORDER_TEXT),
+    relay.Escalated(
+        **about(),
+        clause=QUIT,
+        level=1,
+        officers=1,
+        oldest_due="2020-01-16T04:00:00+00:00",
+        to_unit=HQ,
+    ),
+    service.Read(**BY_OFFICER),
+    service.Acknowledged(**BY_OFFICER),
+    service.Complied(**BY_OFFICER),
+    service.Decided(**about(), outcome="dismissed", by=DPO),
+    service.Exempted(**about(), by=DPO, reason="On deputation."),
+    roll_call.Held(
+        **about(),
+        directive=WHATSAPP,
+        unit=SAIDU,
+        kind="complied",
+        officers=(),
+        diary="15",
+        version=1,
+        text=ORDER_TEXT,
+    ),
+)
+"""Those that can leave something unsaid, leaving all of it unsaid."""
+
+
+def example(cls: type[F]) -> F:
+    """Return the instance of a fact that says all it can."""
+    return next(fact for fact in EXAMPLES if type(fact) is cls)
