@@ -25,6 +25,7 @@ from console.files.answers_file import chunks
 from console.files.roll_file import read
 from domain import service
 from ledger.codec import decode, encode
+from ledger.memory import uncollected
 from ledger.store import Store, select_entries, select_stream
 from office.answers import CHUNK, Ask, Job
 from office.home import Home
@@ -74,18 +75,18 @@ def roll(folder: Path, store: str, file: str) -> Result:
     return {"seconds": seconds, "added": outcome["added"], "problems": len(problems)}
 
 
-def issue(folder: Path, store: str) -> Result:
+def issue(folder: Path, store: str, text: str) -> Result:
     """Issue a directive to everybody: until every row and every count is visible."""
     with _office(folder, store, load.ISSUED) as office:
         started = time.perf_counter()
-        outcome = office.issue(load.order("issue"), "c" * 64)
+        outcome = office.issue(load.order(text), text * 64)
         seconds = time.perf_counter() - started
         served = office.status(outcome["directive"])["served"]
     return {"seconds": seconds, "served": served}
 
 
 def _rows(folder: Path, store: str, names: Sequence[str], where: str = "") -> dict[str, list[Any]]:
-    with _office(folder, store) as office, office.store.reading() as conn:
+    with _office(folder, store, None) as office, office.store.reading() as conn:
         return {
             name: [
                 tuple(row)
@@ -206,18 +207,36 @@ def answers(folder: Path, store: str, file: str) -> Result:
     }
 
 
+def flood(folder: Path, store: str, lines: str) -> Result:
+    """Append entries of answers as they come in, each known already but for its hour."""
+    with _office(folder, store) as office:
+        left, n = int(lines), office.head()
+        while left > 0:
+            asks = []
+            for k in range(min(left, CHUNK)):
+                number = n + k
+                at = NOW - timedelta(seconds=number // 1_000)
+                asks.append(
+                    Ask(f"hq-2024-{1 + number % 2}", load.officer(number * 7919 % 22_000), "read", at)
+                )
+            office.commit([Job(asks)])
+            n += len(asks)
+            left -= len(asks)
+        return {"entries": office.head()}
+
+
 def reading(folder: Path, store: str) -> Result:
     """Read and decode every entry of the ledger."""
     with _office(folder, store) as office:
         started = time.perf_counter()
         after = count = 0
         while True:
-            with office.store.reading() as conn:
+            with uncollected(), office.store.reading() as conn:
                 page = select_entries(conn, after, 5_000)
+                for row in page:
+                    decode(row[3], row[4])
             if not page:
                 break
-            for row in page:
-                decode(row[3], row[4])
             count += len(page)
             after = page[-1][0]
         seconds = time.perf_counter() - started
@@ -286,6 +305,7 @@ CASES: dict[str, Callable[..., Result]] = {
     "senders": senders,
     "one_by_one": one_by_one,
     "answers": answers,
+    "flood": flood,
     "reading": reading,
     "rebuild": rebuilding,
     "asking": asking,

@@ -1,0 +1,224 @@
+"""`make bench`: run every case on both stores and set it against its raw limit.
+
+In: nothing but this checkout; PostgreSQL is found or started. Out: a table, and
+`build/bench.json`. `QUICK=1` takes a tenth of the force; `BENCH_STORES=sqlite` one store.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import load
+from tests.services import Server, postgres
+
+QUICK = os.environ.get("QUICK") == "1"
+OFFICERS = 22_000 if QUICK else 220_000
+LINES = 60_000 if QUICK else 600_000
+OUT = Path("build/bench.json")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure, the least it must be, and whether it is."""
+
+    name: str
+    store: str
+    value: float
+    unit: str
+    limit: float
+    aim: float
+    met: bool
+    note: str = ""
+
+
+class Bench:
+    """The run: what was measured so far."""
+
+    def __init__(self, folder: Path, server: Server | None) -> None:
+        self.folder, self.server = folder, server
+        self.measures: list[Measure] = []
+        self.peak: dict[tuple[str, str], float] = {}
+
+    def case(self, name: str, store: str, home: Path, *arguments: object) -> dict[str, Any]:
+        """Run one case in a process of its own."""
+        print(f"  {store.split(':')[0]:<10} {name} {' '.join(map(str, arguments))}"[:100], file=sys.stderr)
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.cases", name, str(home), store, *map(str, arguments)],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        result: dict[str, Any] = json.loads(done.stdout)
+        key = (name, store.split(":")[0])
+        self.peak[key] = max(self.peak.get(key, 0), result["peak_mb"])
+        return result
+
+    def add(  # noqa: PLR0913 - a row of the table
+        self,
+        name: str,
+        store: str,
+        value: float,
+        unit: str,
+        limit: float,
+        aim: float,
+        *,
+        least: bool = False,
+        note: str = "",
+    ) -> None:
+        """Take down a figure; ``least``: the limit is a least, else a most."""
+        met = value >= limit if least else value <= limit
+        kind = store.split(":")[0]
+        self.measures.append(Measure(name, kind, round(value, 3), unit, limit, aim, met, note))
+
+    @contextmanager
+    def home(self, store: str) -> Iterator[tuple[Path, str]]:
+        """Give an empty folder and a store for one home."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        url = "sqlite"
+        try:
+            if store != "sqlite":
+                assert self.server is not None  # noqa: S101 - started for this store
+                url = self.server.create_database()
+            yield folder, url
+        finally:
+            if self.server is not None and url != "sqlite":
+                self.server.drop_database(url)
+            shutil.rmtree(folder)
+
+
+def big(bench: Bench, store: str, *, officers: int, lines: int) -> None:
+    """One force: roll, issue, answers, rebuild, questions."""
+    with bench.home(store) as (home, url):
+        load.write_roll(home / "roll.csv", officers)
+        roll = bench.case("roll", url, home, home / "roll.csv")
+        bench.add("roll import, CSV", store, roll["seconds"], "s", 8, 3, note=f"{officers:,} rows")
+        issue = bench.case("issue", url, home, "1")
+        raw = bench.case("raw", url, home, "issue")
+        bench.add(
+            "issue, × raw insert of its rows", store, issue["seconds"] / raw["seconds"], "×", 2, 1.3,
+            note=f"{issue['seconds']:.2f} s / {raw['seconds']:.2f} s",
+        )  # fmt: skip
+        bench.case("issue", url, home, "2")
+        names = ["hq-2024-1", "hq-2024-2"]
+        load.write_answers(home / "answers.csv", names, officers, lines, seed=1, first=0)
+        answers = bench.case("answers", url, home, home / "answers.csv")
+        least, aim = (12_000, 25_000) if store == "sqlite" else (7_000, 15_000)
+        bench.add(
+            "answers import", store, answers["rate"], "/s", least, aim, least=True,
+            note=f"{lines:,} lines, {answers['accepted']:,} new",
+        )  # fmt: skip
+        reading = bench.case("reading", url, home)
+        everything = bench.case("raw", url, home, "all")
+        rebuilt = bench.case("rebuild", url, home)
+        share = 100 * (reading["seconds"] + everything["seconds"]) / rebuilt["seconds"]
+        bench.add(
+            "rebuild, share of read + decode + raw insert", store, share, "%",
+            40 if store == "sqlite" else 35, 75, least=True,
+            note=f"({reading['seconds']:.1f} + {everything['seconds']:.1f}) / {rebuilt['seconds']:.1f} s",
+        )  # fmt: skip
+        more = 2 * lines // 3
+        load.write_answers(home / "more.csv", names, officers, more, seed=2, first=36)
+        bench.case("answers", url, home, home / "more.csv")
+        asked = bench.case("asking", url, home)
+        for kind, limit, aim in (("live", 10, 2), ("as_of", 150, 30), ("known_at", 3_000, 1_000)):
+            bench.add(
+                f"status {kind.replace('_', ' ')}", store, asked[kind][0], "ms", limit, aim,
+                note=f"worst {asked[kind][1]:.1f} ms, {asked['entries']:,} entries",
+            )  # fmt: skip
+
+
+def concurrent(bench: Bench, store: str, *, officers: int) -> None:
+    """Two hundred senders at once, against one decision a transaction."""
+    with bench.home(store) as (home, url):
+        bench.case("prepare", url, home, officers)
+        slow = bench.case("one_by_one", url, home, 400 if QUICK else 2_000)
+        fast = bench.case("senders", url, home, 200, min(100 if QUICK else 250, officers // 200))
+        bench.add(
+            "acknowledgements, × one by one", store, fast["rate"] / slow["rate"], "×", 10, 25,
+            least=True, note=f"{fast['rate']:,.0f}/s against {slow['rate']:,.0f}/s; aim 25,000/s",
+        )  # fmt: skip
+
+
+def linear(bench: Bench, store: str) -> None:
+    """The same command on three sizes of force: time for each officer must not rise."""
+    each: list[tuple[int, float, float]] = []
+    for officers in (2_200, 22_000, 100_000) if QUICK else (22_000, 220_000, 1_000_000):
+        with bench.home(store) as (home, url):
+            load.write_roll(home / "roll.csv", officers)
+            roll = bench.case("roll", url, home, home / "roll.csv")
+            issue = bench.case("issue", url, home, "1")
+            each.append((officers, roll["seconds"] / officers, issue["seconds"] / officers))
+    (_, small_roll, small), *_, (_, large_roll, large) = each
+    note = ", ".join(f"{n:,}: {a * 1e6:.1f} + {b * 1e6:.1f} µs" for n, a, b in each)
+    bench.add(
+        "growth of roll + issue, for each officer", store,
+        (large_roll + large) / (small_roll + small), "×", 1.5, 1, note=note,
+    )  # fmt: skip
+
+
+def growth(bench: Bench, store: str) -> None:
+    """Rebuild's memory at one and at four times the entries."""
+    officers, lines = (22_000, 60_000) if QUICK else (220_000, 1_000_000)
+    with bench.home(store) as (home, url):
+        bench.case("prepare", url, home, officers)
+        names = ["hq-2024-1", "hq-2024-2"]
+        load.write_answers(home / "a.csv", names, officers, lines, seed=3, first=0)
+        bench.case("flood", url, home, lines)
+        first = bench.case("rebuild", url, home)["peak_mb"]
+        bench.case("flood", url, home, 3 * lines)
+        second = bench.case("rebuild", url, home)["peak_mb"]
+    bench.add(
+        "rebuild's memory, 4 × the entries", store, 100 * (second / first - 1), "%", 10, 0,
+        note=f"{first:.0f} MB, then {second:.0f} MB",
+    )  # fmt: skip
+
+
+def show(bench: Bench) -> None:
+    """Print the table and write the file."""
+    table = Table(title=f"Farman, {OFFICERS:,} officers in 41 districts{' (QUICK)' if QUICK else ''}")
+    for column in ("what", "store", "value", "least", "aim", "met", "note"):
+        table.add_column(column, justify="right" if column in ("value", "least", "aim") else "left")
+    for one in bench.measures:
+        table.add_row(
+            one.name, one.store, f"{one.value:,.2f} {one.unit}", f"{one.limit:,g}",
+            f"{one.aim:,g}", "yes" if one.met else "NO", one.note,
+        )  # fmt: skip
+    Console(width=160).print(table)
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps([asdict(one) for one in bench.measures], indent=1) + "\n")
+    print(f"{OUT}: {len(bench.measures)} figures")
+
+
+def main() -> None:
+    """Run everything."""
+    stores = os.environ.get("BENCH_STORES", "sqlite,postgresql").split(",")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="farman-bench-")))
+        server = stack.enter_context(postgres(fsync=True)) if "postgresql" in stores else None
+        bench = Bench(folder, server)
+        help_ = bench.case("help", "sqlite", folder)
+        bench.add("farman --help", "-", help_["seconds"] * 1e3, "ms", 400, 250)
+        for store in stores:
+            big(bench, store, officers=OFFICERS, lines=LINES)
+            concurrent(bench, store, officers=OFFICERS)
+            linear(bench, store)
+            growth(bench, store)
+        for (name, store), peak in bench.peak.items():
+            if name in ("roll", "issue", "answers", "rebuild", "asking", "senders"):
+                bench.add(f"peak memory, {name}", store, peak, "MB", 400, 200)
+        show(bench)
+
+
+if __name__ == "__main__":
+    main()
