@@ -272,10 +272,10 @@ def decide(command: Command, state: Directive) -> Sequence[Event]:
             return (fact,)
         case Amend(at, fact):
             _must_be_in_force(state, at)
-            now = state.version_at(at)
-            if now.text == fact.text:
+            latest = state.versions[-1]
+            if latest.text == fact.text:
                 return ()
-            if at < now.since:
+            if at < latest.since:
                 raise Refused("A later amendment is already in force; amend from its instant on.")
             return (fact,)
         case End(at, Superseded(by=by)) if state.ended == "superseded" and state.successor == by:

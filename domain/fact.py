@@ -6,9 +6,9 @@ inside state and projections are whole microseconds since 1970-01-01T00:00Z (``M
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, NewType
+from typing import Annotated, ClassVar, NewType
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
 UnitId = NewType("UnitId", str)
 PostId = NewType("PostId", str)
@@ -27,7 +27,7 @@ FOREVER: Micros = 2**53 - 1
 AHEAD: Micros = 300 * SECOND
 """How far a reported instant may lie after the clock: five minutes."""
 
-Text = dict[str, str]
+Text = dict[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,8}$")], str]
 """A text by language: en, ur, ps, sd."""
 
 

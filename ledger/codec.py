@@ -7,6 +7,7 @@ function in `UPCASTERS` before it is read.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from typing import Any, NamedTuple, get_args
 
 import orjson
@@ -65,6 +66,9 @@ def encode(fact: Fact) -> bytes:
 
     """
     body = {k: v for k, v in fact.__dict__.items() if v is not None}
+    offset = fact.at.utcoffset()
+    if offset is not None and offset.seconds % 60:  # a local mean time: RFC 3339 cannot say it
+        body["at"] = fact.at.astimezone(UTC)
     state = orjson.dumps(
         body, default=_plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
     )

@@ -18,6 +18,7 @@ from domain.force import Tree
 from domain.service import Give, Plead, Service
 from domain.standing import Asked
 from ledger.store import Store
+from office.roll import must_be_listed
 from office.work import Work, working
 from projections import directives, force, roll, standing
 from projections.database import Database, Moment
@@ -317,17 +318,12 @@ def answer(work: Work, ref: str, ask: Ask) -> dict[str, Any]:
 
     """
     name = directives.find(work.db, ref)
-    _known_officer(work, ask.officer)
+    must_be_listed(work, ask.officer)
     work.instant(ask.at)
     (outcome,) = Clerk(work).commit([Job([ask._replace(directive=name)])])[0]
     if isinstance(outcome, str):
         raise Refused(outcome)
     return {"directive": name, "officer": ask.officer, "changed": outcome, "position": work.head}
-
-
-def _known_officer(work: Work, officer: str) -> None:
-    if work.db.run("SELECT 1 FROM {roll} WHERE officer = :o", o=officer).first() is None:
-        raise Unknown(f"No roll has listed an officer {officer!r}; ids are case-sensitive.")
 
 
 def plead(  # noqa: PLR0913 - what a plea says
@@ -351,7 +347,7 @@ def plead(  # noqa: PLR0913 - what a plea says
 
     """
     name = directives.find(work.db, ref)
-    _known_officer(work, officer)
+    must_be_listed(work, officer)
     when = work.instant(at)
     clerk = Clerk(work)
     wording = clerk.wording(name, micros(when))

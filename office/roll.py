@@ -250,6 +250,17 @@ class _Charges:
         return [*self.ended, *self.assumed], self.remarks
 
 
+def must_be_listed(work: Work, officer: str) -> None:
+    """Check that a roll has listed an officer.
+
+    Raises:
+        Unknown: none has.
+
+    """
+    if work.db.run("SELECT 1 FROM {roll} WHERE officer = :o", o=officer).first() is None:
+        raise Unknown(f"No roll has listed an officer {officer!r}; ids are case-sensitive.")
+
+
 def _officer(work: Work, officer: str, at: Micros) -> dict[str, Any]:
     """Return how an officer stands at an instant.
 
@@ -265,8 +276,7 @@ def _officer(work: Work, officer: str, at: Micros) -> dict[str, Any]:
         t=at,
     ).first()
     if row is None:
-        if work.db.run("SELECT 1 FROM {roll} WHERE officer = :o", o=officer).first() is None:
-            raise Unknown(f"No roll has listed an officer {officer!r}; ids are case-sensitive.")
+        must_be_listed(work, officer)
         raise Refused(f"{officer} was not yet on the strength at that instant.")
     if row[3]:
         raise Refused(f"{officer} had left the force by that instant.")
@@ -448,6 +458,8 @@ def relinquish(
     if post not in tree.posts:
         raise Unknown(f"There is no post {post!r} at that instant.")
     holders = [who for who, _, _ in tree.posts[PostId(post)].holders]
+    if officer is not None:
+        must_be_listed(work, officer)
     if officer is None:
         if len(holders) > 1:
             raise Misused(f"{post} is held by {', '.join(holders)}; name who gives it up.")

@@ -13,14 +13,15 @@ import hashlib
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import orjson
+from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -62,8 +63,8 @@ from projections.tally import OVERDUE, SERVED, Deltas, moved_parts, store_parts
 
 Progress = Callable[[str, int, int | None], None]
 BESIDE = "new_"
-_ROWS = 20_000
-"""Entries in one transaction of a rebuild."""
+ENTRIES = 20_000
+"""Read and applied at once, in one transaction of a rebuild."""
 _BYTES = 8 * 1024 * 1024
 """Stored bytes decoded at once: an entry of a roll is a thousand times one of an answer."""
 _RAW = (
@@ -294,8 +295,12 @@ def _writing(
         yield tx, Database(tx.conn, tx.bulk_insert, prefix, staged=True, directives=directives)
 
 
-def rebuild(store: Store, progress: Progress = lambda *_: None) -> int:
+def rebuild(
+    store: Store, progress: Progress = lambda *_: None, entries: int = ENTRIES
+) -> int:
     """Make every projection anew beside the live ones and swap; return the ledger's head.
+
+    ``entries`` are in one transaction.
 
     Raises:
         Unavailable: another rebuild took over meanwhile.
@@ -311,7 +316,7 @@ def rebuild(store: Store, progress: Progress = lambda *_: None) -> int:
         top = head(conn)
     while True:
         with store.reading() as conn:
-            rows = select_entries(conn, done, _ROWS, top)
+            rows = select_entries(conn, done, entries, top)
         if not rows:
             break
         with _writing(store, BESIDE, directives) as (tx, db):
@@ -321,7 +326,7 @@ def rebuild(store: Store, progress: Progress = lambda *_: None) -> int:
         progress("rebuild", done, top)
     with _writing(store, BESIDE, directives) as (tx, db):
         _still_ours(db, token)
-        while rows := select_entries(db.conn, done, _ROWS):
+        while rows := select_entries(db.conn, done, entries):
             _apply(db, rows)
             done = rows[-1][0]
         _finish(db)
@@ -344,7 +349,8 @@ def _apply(db: Database, rows: list[tuple[int, str, int, str, bytes]]) -> None:
 
 
 def _still_ours(db: Database, token: int) -> None:
-    if db.checkpoint("token") != token:
+    beside = inspect(db.conn).has_table(f"{BESIDE}checkpoints")
+    if not beside or db.checkpoint("token") != token:
         raise Unavailable("Another rebuild has begun since; let that one finish.")
 
 
@@ -372,7 +378,7 @@ def check(store: Store, progress: Progress = lambda *_: None) -> tuple[int, list
             with _writing(scratch, "", directives) as (tx, db):
                 _begin(db)
                 done = 0
-                while rows := select_entries(conn, done, _ROWS, top):
+                while rows := select_entries(conn, done, ENTRIES, top):
                     _apply(db, rows)
                     done = rows[-1][0]
                     progress("fold", done, top)
@@ -389,19 +395,15 @@ def digest(conn: Connection, name: str) -> tuple[int, str]:
     for table in PROJECTIONS[name]:
         sha.update(table.encode() + b"\n")
         for row in _rows(conn, table):
-            sha.update(orjson.dumps(tuple(row)) + b"\n")
+            sha.update(orjson.dumps(row) + b"\n")
             total += 1
     return total, sha.hexdigest()
 
 
-def _rows(conn: Connection, table: str) -> Iterator[Any]:
+def _rows(conn: Connection, table: str) -> Iterator[tuple[Any, ...]]:
     keys = ", ".join(key_columns(table))
     names = ", ".join(columns(table))
-    return iter(
-        conn.execution_options(stream_results=True, yield_per=5_000).exec_driver_sql(
-            f"SELECT {names} FROM {table} ORDER BY {keys}"  # noqa: S608 - our own names
-        )
-    )
+    return Database(conn).stream(f"SELECT {names} FROM {{{table}}} ORDER BY {keys}")
 
 
 def compare(name: str, live: Connection, made: Connection) -> Compared:
@@ -415,13 +417,10 @@ def compare(name: str, live: Connection, made: Connection) -> Compared:
 
 def _difference(name: str, live: Connection, made: Connection) -> str:
     for table in PROJECTIONS[name]:
-        one, two = _rows(live, table), _rows(made, table)
-        while True:
-            left, right = next(one, None), next(two, None)
-            if left is None and right is None:
-                break
-            if left is None or right is None or tuple(left) != tuple(right):
-                return _told(table, left, right)
+        with closing(_rows(live, table)) as one, closing(_rows(made, table)) as two:
+            for left, right in zip_longest(one, two):
+                if left != right:
+                    return _told(table, left, right)
     return f"{name}: the rows agree, their order does not"
 
 

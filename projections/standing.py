@@ -201,14 +201,14 @@ def serve(db: Database, entries: Sequence[Entry]) -> None:
             (directive, officer, unit, unit, served, at, position, None, None, None, due, 0)
             for officer in fact.officers
         ]
+        if latest > served:
+            later += [(directive, officer) for officer in fact.officers]
         if not by_hours(db.directive(directive)):
             continue
         deltas.add(directive, EXACT, served, unit, SERVED, len(fact.officers))
         if due is not None:
             start = max(due, served)
             deltas.add(directive, EXACT, start, unit, OVERDUE, len(fact.officers))
-        if latest > served:
-            later += [(directive, officer) for officer in fact.officers]
     if db.staged:
         db.put("raw_standing", RAW_STANDING, rows)
         return

@@ -122,12 +122,12 @@ def _act_terms(rules: Asked) -> tuple[list[str], dict[str, object]]:
     values: dict[str, object] = {"restarted": rules.restarted}
     for n, due in enumerate(rules.terms):
         if due is None:
-            terms.append("NULL")
+            terms.append("CAST(NULL AS BIGINT)")
         elif due.at is not None:
-            terms.append(f":due_{n}")
+            terms.append(f"CAST(:due_{n} AS BIGINT)")
             values[f"due_{n}"] = micros(due.at)
         elif due.clock == "issue":
-            terms.append(f":due_{n}")
+            terms.append(f"CAST(:due_{n} AS BIGINT)")
             values[f"due_{n}"] = max(rules.issued, rules.restarted) + (due.within or 0) * SECOND
         else:
             start = "s.received_at" if due.clock == "receipt" else "s.served_at"
@@ -180,6 +180,7 @@ def _counted(
     acts = range(len(rules.required))
     complied = " AND ".join(f"act_{n} IS NOT NULL" for n in acts) or "1 = 0"
     overdue = " OR ".join(f"(due_{n} <= :t AND act_{n} IS NULL)" for n in acts) or "1 = 0"
+    db.read_whole()
     rows = db.run(
         f"SELECT unit, COUNT(*), COUNT(read_at), COUNT(acknowledged_at),"  # noqa: S608
         f" SUM(CASE WHEN {complied} THEN 1 ELSE 0 END), 0, 0,"
@@ -323,6 +324,7 @@ def overdue(
     for n, clause in enumerate(rules.required):
         if rules.terms[n] is None:
             continue
+        db.read_whole()
         for unit, due, officers in db.run(
             f"SELECT unit, due_{n}, COUNT(*) FROM ({sql}) x"  # noqa: S608
             f" WHERE due_{n} <= :t AND act_{n} IS NULL GROUP BY unit, due_{n}",
