@@ -12,7 +12,7 @@ PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13 python3.1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install test check bench demo lock clean
+.PHONY: help install test check bench demo docs lock clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ demo: install  ## an order reaches a whole province, and is replayed
 # By hand, when pyproject.toml's dependencies change. Never uv.lock: that one names registries.
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate $(ARGS)
+
+docs: install  ## write the generated pages and record the outputs in the others anew
+	$(BIN)/python -m docs.tools.generate
+	$(BIN)/python -m docs.tools.record
 
 lock: install  ## write the locks anew; newer versions: make lock ARGS=--upgrade
 	$(COMPILE) --group dev pyproject.toml --output-file requirements.lock

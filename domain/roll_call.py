@@ -8,6 +8,8 @@ absent.
 
 from typing import ClassVar, Literal, TypeAlias
 
+from pydantic import Field
+
 from domain.fact import DirectiveId, Fact, OfficerId, UnitId
 
 HELD_AT_ONCE = 1_000
@@ -23,6 +25,8 @@ class Held(Fact):
     kind: Literal["acknowledged", "complied"]
     officers: tuple[OfficerId, ...]
     absent: tuple[OfficerId, ...] = ()
+    notes: dict[OfficerId, str] = Field(default_factory=dict)
+    """What the clerk noted of those named above."""
     diary: str
     """The number of the daily-diary entry."""
     version: int

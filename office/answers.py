@@ -5,8 +5,8 @@ statements, every answer is decided by the domain's rule on the state that the a
 it leave, and what is new is appended in one go.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -57,12 +57,15 @@ class Ask(NamedTuple):
 class RollCall:
     """A roll call that answers were given at."""
 
+    directive: str
+    at: datetime
     unit: UnitId
     date: str
     """ISO date in the force's zone."""
     diary: str
     entered_by: str
     absent: tuple[OfficerId, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,30 +246,33 @@ class Clerk:
         return answers
 
     def _held(self, call: RollCall, asks: Sequence[Ask], new: Sequence[Ask]) -> list[tuple[str, Fact]]:
-        if not asks and not call.absent:
-            return []
-        first = asks[0]
-        by_kind: dict[str, list[Ask]] = {}
+        by_kind: dict[str, list[str]] = {}
         for ask in new:
-            by_kind.setdefault(ask.kind, []).append(ask)
-        if not by_kind and call.absent and not self._same(call, first):
+            by_kind.setdefault(ask.kind, []).append(ask.officer)
+        if not by_kind and call.absent and not self._same(call):
             by_kind["acknowledged"] = []
+        if not by_kind:
+            return []
         stream = roll_call.stream(call.unit, call.date, self._next(call), self.work.office)
+        wording = self.wording(call.directive, micros(call.at))
         found: list[tuple[str, Fact]] = []
-        for kind, some in by_kind.items():
-            for n in range(0, max(len(some), 1), roll_call.HELD_AT_ONCE):
-                slice_ = some[n : n + roll_call.HELD_AT_ONCE]
-                wording = self.wording(first.directive, micros(first.at))
+        for kind, officers in by_kind.items():
+            for n in range(0, max(len(officers), 1), roll_call.HELD_AT_ONCE):
+                some = officers[n : n + roll_call.HELD_AT_ONCE]
+                absent = call.absent if not found else ()
                 fact = roll_call.Held(
-                    at=first.at,
+                    at=call.at,
                     recorded_at=self.work.recorded_at,
                     actor=call.entered_by,
                     channel="roll_call",
-                    directive=first.directive,  # type: ignore[arg-type]
+                    directive=call.directive,  # type: ignore[arg-type]
                     unit=call.unit,
                     kind=kind,  # type: ignore[arg-type]
-                    officers=tuple(OfficerId(ask.officer) for ask in slice_),
-                    absent=call.absent if not found else (),
+                    officers=tuple(some),  # type: ignore[arg-type]
+                    absent=absent,
+                    notes={  # type: ignore[arg-type]
+                        who: call.notes[who] for who in (*some, *absent) if who in call.notes
+                    },
                     diary=call.diary,
                     version=wording.version,
                     text=wording.text,
@@ -288,11 +294,13 @@ class Clerk:
             (int(row[0].split(".")[2]) for row in self._earlier(call)), default=0
         )
 
-    def _same(self, call: RollCall, first: Ask) -> bool:
-        """Tell whether this roll call of absentees was entered before."""
+    def _same(self, call: RollCall) -> bool:
+        """Tell whether this very roll call, the same men absent, was entered before."""
         for row in self._earlier(call):
             held = roll_call.Held.model_validate_json(bytes(row[1]))
-            if (held.diary, held.at, held.directive) == (call.diary, first.at, first.directive):
+            if (held.diary, held.at, held.directive, held.absent) == (
+                call.diary, call.at, call.directive, call.absent,
+            ):  # fmt: skip
                 return True
         return False
 
@@ -361,6 +369,8 @@ def plead(  # noqa: PLR0913 - what a plea says
         )
     if by is not None:
         _must_command(work, by, officer, when)
+    if kind == "decide" and not state.contested and _decided(work, name, officer) == outcome:
+        return {"directive": name, "officer": officer, "changed": False, "position": work.head}
     changed = service.decide_plea(
         Plead(kind, micros(when), work.now, issued, ended, clause), state  # type: ignore[arg-type]
     )
@@ -384,6 +394,12 @@ def plead(  # noqa: PLR0913 - what a plea says
     if changed:
         work.append([(service.stream(name, officer, work.office), fact)])
     return {"directive": name, "officer": officer, "changed": changed, "position": work.head}
+
+
+def _decided(work: Work, name: str, officer: str) -> str | None:
+    """Return how the last contest of an officer was decided."""
+    spoken = standing.pleas(work.db, [(name, officer)]).get((name, officer), [])
+    return next((p.kind for p in reversed(spoken) if p.kind in ("upheld", "dismissed")), None)
 
 
 def _must_command(work: Work, by: str, officer: str, when: datetime) -> None:
@@ -576,17 +592,27 @@ def held(
     asks: list[Ask] = []
     lines: list[tuple[int, str]] = []
     absent: list[str] = []
+    refused: list[dict[str, Any]] = []
+    away = {(name, officer) for _, officer, kind, _ in rows if (kind or answer) == "absent"}
+    served = standing.served(work.db, away)
     for line, officer, kind, note in rows:
         if (kind or answer) == "absent":
-            absent.append(officer)
+            if (name, officer) in served:
+                absent.append(officer)
+            else:
+                reason = "The officer has not been served this directive."
+                refused.append({"line": line, "officer_id": officer, "reason": reason})
             continue
         asks.append(Ask(name, officer, kind or answer, when, None, "roll_call", note))  # type: ignore[arg-type]
         lines.append((line, officer))
     call = RollCall(
+        name,
+        when,
         UnitId(unit),
         when.astimezone(zone).date().isoformat(),
         diary,
         entered_by,
         tuple(OfficerId(officer) for officer in absent),
+        {officer: note for _, officer, _, note in rows if note},
     )
-    return Job(asks, call), lines, absent, []
+    return Job(asks, call), lines, absent, refused

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import orjson
 
 from domain.errors import Misused, Refused, Unavailable, Unknown
+from ledger.store import Store
 
 _FILE = "home.json"
 _CLOCK = "clock.json"
@@ -60,6 +61,8 @@ class Home:
                 )
             return known
         home = cls(path, store, rehearsal, office)
+        if store != "sqlite":
+            Store.open(store, create=True).close()  # an address that cannot be reached is not kept
         try:
             path.mkdir(parents=True, exist_ok=True)
             _write(file, {"office": office, "rehearsal": rehearsal, "store": store})

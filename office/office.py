@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from domain.directive import Directive, Order, Terms
-from domain.errors import Misused, Unavailable, Unknown
+from domain.errors import Misused, Refused, Unavailable, Unknown
 from domain.fact import Micros, Text, micros
 from domain.force import Post, Tree, Unit
 from ledger.store import Store, head
@@ -67,11 +67,24 @@ class Office:
             ready = conn.dialect.has_table(conn, "checkpoints")
             level = ready and Database(conn).checkpoint("position") >= head(conn)
         if not ready:
-            prepare(self.store)
+            prepare(self.store, rehearsal=self.home.rehearsal)
+        self._same_kind()
+        if self.home.is_new():
             self.home.made()
         if not level:
             with self._working():
                 pass  # catching up is how every work begins
+
+    def _same_kind(self) -> None:
+        """Never let a real home write into a rehearsal's ledger, nor the reverse."""
+        with self.store.reading() as conn:
+            rehearsal = Database(conn).checkpoint("rehearsal") == 1
+        if rehearsal != self.home.rehearsal:
+            kind = "a rehearsal's" if rehearsal else "a real office's"
+            raise Refused(
+                f"The ledger at {self.home.store_shown} is {kind}, the home {self.home.path} is "
+                "not: give each a store of its own."
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -320,6 +333,7 @@ class Office:
             for (line, officer), outcome in zip(lines, outcomes, strict=True)
             if isinstance(outcome, str)
         ]
+        refused.sort(key=lambda line: line["line"])
         return {
             "unit": unit,
             "accepted": sum(outcome is True for outcome in outcomes),

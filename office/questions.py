@@ -357,7 +357,7 @@ def timeline(  # noqa: PLR0913
                 "recorded_at": entry.fact.recorded_at.astimezone(zone_),
                 "actor": entry.fact.actor,
                 "channel": entry.fact.channel,
-                "sentence": timeline_.sentence(entry),
+                "sentence": timeline_.sentence(entry, zone_),
             }
         )
     return {"directive": name, "known_at": known, "entries": found}

@@ -97,10 +97,11 @@ def working(store: Store, office: str, now: datetime) -> Iterator[Work]:
         yield Work(tx, office, now)
 
 
-def prepare(store: Store) -> None:
+def prepare(store: Store, *, rehearsal: bool) -> None:
     """Make the projections' tables, once; they catch up with the ledger by the next command."""
     with store.writing() as tx:
         tables.create(tx.conn)
+        Database(tx.conn).mark("rehearsal", int(rehearsal))
 
 
 def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

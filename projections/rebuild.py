@@ -356,6 +356,7 @@ def _still_ours(db: Database, token: int) -> None:
 
 def _swap(db: Database) -> None:
     db.run("DELETE FROM {checkpoints} WHERE name = 'token'")
+    db.mark("rehearsal", Database(db.conn).checkpoint("rehearsal"))
     for table in (*metadata.sorted_tables, CHECKPOINTS):
         db.conn.exec_driver_sql(f"DROP TABLE {table.name}")
         db.conn.exec_driver_sql(f"ALTER TABLE {BESIDE}{table.name} RENAME TO {table.name}")

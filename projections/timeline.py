@@ -4,6 +4,7 @@ In: the ledger itself, by stream. Out: entries, each with a sentence that a pers
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
 
 from domain import directive, force, relay, roll, roll_call, service
 from domain.fact import Fact, words
@@ -71,8 +72,12 @@ def _many(count: int, one: str, more: str) -> str:
     return f"{count:,} {one if count == 1 else more}"
 
 
-def sentence(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 - a table: one line a fact
-    """Return what an entry says, in a sentence."""
+def _hour(at: datetime, zone: tzinfo) -> str:
+    return at.astimezone(zone).isoformat(" ", "minutes")
+
+
+def sentence(entry: Entry, zone: tzinfo = UTC) -> str:  # noqa: C901, PLR0911, PLR0912 - a table: one line a fact
+    """Return what an entry says, in a sentence; hours beside the entry's own in ``zone``."""
     fact = entry.fact
     parts = entry.stream.split("-", 1)[1].split(".")
     here = parts[1] if len(parts) > 2 else parts[0]  # noqa: PLR2004 - thing.of.office
@@ -98,7 +103,7 @@ def sentence(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 - a table: on
             if fact.vacant_since is not None:
                 return (
                     f"{here} forwarded it by rule to {units}: the desk had been vacant since "
-                    f"{fact.vacant_since} and its grace had run out."
+                    f"{_hour(datetime.fromisoformat(fact.vacant_since), zone)} and its grace had run out."
                 )
             return f"{here} forwarded it to {units}."
         case relay.OfficersServed():
@@ -132,7 +137,7 @@ def sentence(entry: Entry) -> str:  # noqa: C901, PLR0911, PLR0912 - a table: on
             verb = "acknowledged" if fact.kind == "acknowledged" else "complied"
             return (
                 f"At roll call in {fact.unit}, {_many(len(fact.officers), 'officer', 'officers')} "
-                f"{verb}{absent}; diary {fact.diary}, entered {fact.recorded_at.isoformat()}."
+                f"{verb}{absent}; diary {fact.diary}, entered {_hour(fact.recorded_at, zone)}."
             )
         case _:
             return other(fact, here)
