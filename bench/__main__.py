@@ -52,7 +52,12 @@ class Bench:
 
     def case(self, name: str, store: str, home: Path, *arguments: object) -> dict[str, Any]:
         """Run one case in a process of its own."""
-        print(f"  {store.split(':')[0]:<10} {name} {' '.join(map(str, arguments))}"[:100], file=sys.stderr)
+        print(
+            f"  {store.split(':', maxsplit=1)[0]:<10} {name} {' '.join(map(str, arguments))}"[
+                :100
+            ],
+            file=sys.stderr,
+        )
         done = subprocess.run(
             [sys.executable, "-m", "bench.cases", name, str(home), store, *map(str, arguments)],
             check=True,
@@ -60,11 +65,11 @@ class Bench:
             text=True,
         )
         result: dict[str, Any] = json.loads(done.stdout)
-        key = (name, store.split(":")[0])
+        key = (name, store.split(":", maxsplit=1)[0])
         self.peak[key] = max(self.peak.get(key, 0), result["peak_mb"])
         return result
 
-    def add(  # noqa: PLR0913 - a row of the table
+    def add(
         self,
         name: str,
         store: str,
@@ -78,7 +83,7 @@ class Bench:
     ) -> None:
         """Take down a figure; ``least``: the limit is a least, else a most."""
         met = value >= limit if least else value <= limit
-        kind = store.split(":")[0]
+        kind = store.split(":", maxsplit=1)[0]
         self.measures.append(Measure(name, kind, round(value, 3), unit, limit, aim, met, note))
 
     @contextmanager
@@ -88,7 +93,7 @@ class Bench:
         url = "sqlite"
         try:
             if store != "sqlite":
-                assert self.server is not None  # noqa: S101 - started for this store
+                assert self.server is not None
                 url = self.server.create_database()
             yield folder, url
         finally:
@@ -102,7 +107,9 @@ def big(bench: Bench, store: str, *, officers: int, lines: int) -> None:
     with bench.home(store) as (home, url):
         load.write_roll(home / "roll.csv", officers)
         roll = bench.case("roll", url, home, home / "roll.csv")
-        bench.add("roll import, CSV", store, roll["seconds"], "s", 8, 3, note=f"{officers:,} rows")
+        bench.add(
+            "roll import, CSV", store, roll["seconds"], "s", 8, 3, note=f"{officers:,} rows"
+        )
         issue = bench.case("issue", url, home, "1")
         raw = bench.case("raw", url, home, "issue")
         bench.add(
@@ -131,7 +138,11 @@ def big(bench: Bench, store: str, *, officers: int, lines: int) -> None:
         load.write_answers(home / "more.csv", names, officers, more, seed=2, first=36)
         bench.case("answers", url, home, home / "more.csv")
         asked = bench.case("asking", url, home)
-        for kind, limit, aim in (("live", 10, 2), ("as_of", 150, 30), ("known_at", 3_000, 1_000)):
+        for kind, limit, aim in (
+            ("live", 10, 2),
+            ("as_of", 150, 30),
+            ("known_at", 3_000, 1_000),
+        ):
             bench.add(
                 f"status {kind.replace('_', ' ')}", store, asked[kind][0], "ms", limit, aim,
                 note=f"worst {asked[kind][1]:.1f} ms, {asked['entries']:,} entries",
@@ -143,7 +154,9 @@ def concurrent(bench: Bench, store: str, *, officers: int) -> None:
     with bench.home(store) as (home, url):
         bench.case("prepare", url, home, officers)
         slow = bench.case("one_by_one", url, home, 400 if QUICK else 2_000)
-        fast = bench.case("senders", url, home, 200, min(100 if QUICK else 250, officers // 200))
+        fast = bench.case(
+            "senders", url, home, 200, min(100 if QUICK else 250, officers // 200)
+        )
         bench.add(
             "acknowledgements, × one by one", store, fast["rate"] / slow["rate"], "×", 10, 25,
             least=True, note=f"{fast['rate']:,.0f}/s against {slow['rate']:,.0f}/s; aim 25,000/s",
@@ -186,9 +199,13 @@ def growth(bench: Bench, store: str) -> None:
 
 def show(bench: Bench) -> None:
     """Print the table and write the file."""
-    table = Table(title=f"Farman, {OFFICERS:,} officers in 41 districts{' (QUICK)' if QUICK else ''}")
+    table = Table(
+        title=f"Farman, {OFFICERS:,} officers in 41 districts{' (QUICK)' if QUICK else ''}"
+    )
     for column in ("what", "store", "value", "least", "aim", "met", "note"):
-        table.add_column(column, justify="right" if column in ("value", "least", "aim") else "left")
+        table.add_column(
+            column, justify="right" if column in ("value", "least", "aim") else "left"
+        )
     for one in bench.measures:
         table.add_row(
             one.name, one.store, f"{one.value:,.2f} {one.unit}", f"{one.limit:,g}",

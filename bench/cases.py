@@ -85,7 +85,9 @@ def issue(folder: Path, store: str, text: str) -> Result:
     return {"seconds": seconds, "served": served}
 
 
-def _rows(folder: Path, store: str, names: Sequence[str], where: str = "") -> dict[str, list[Any]]:
+def _rows(
+    folder: Path, store: str, names: Sequence[str], where: str = ""
+) -> dict[str, list[Any]]:
     with _office(folder, store, None) as office, office.store.reading() as conn:
         return {
             name: [
@@ -217,7 +219,12 @@ def flood(folder: Path, store: str, lines: str) -> Result:
                 number = n + k
                 at = NOW - timedelta(seconds=number // 1_000)
                 asks.append(
-                    Ask(f"hq-2024-{1 + number % 2}", load.officer(number * 7919 % 22_000), "read", at)
+                    Ask(
+                        f"hq-2024-{1 + number % 2}",
+                        load.officer(number * 7919 % 22_000),
+                        "read",
+                        at,
+                    )
                 )
             office.commit([Job(asks)])
             n += len(asks)

@@ -39,10 +39,10 @@ def force() -> tuple[list[Unit], list[Post]]:
     """Return the command tree: 9 regions, 41 districts, 19 stations in each."""
     units = [Unit(UnitId("hq"), "hq", {"en": "Central Police Office"}, None)]
     posts = [Post(PostId("ppo"), UnitId("hq"), {"en": "PPO"}, 22, head=True)]
-    for region in range(REGIONS):
-        units.append(
-            Unit(UnitId(f"r{region}"), "region", {"en": f"Region {region}"}, UnitId("hq"))
-        )
+    units += [
+        Unit(UnitId(f"r{region}"), "region", {"en": f"Region {region}"}, UnitId("hq"))
+        for region in range(REGIONS)
+    ]
     for district in range(DISTRICTS):
         name = UnitId(f"d{district:02}")
         above = UnitId(f"r{district % REGIONS}")
@@ -63,7 +63,11 @@ def officer(number: int) -> str:
 def unit_of(number: int) -> str:
     """Return where the n-th officer is posted: one in twenty at his district's office."""
     district = number % DISTRICTS
-    return f"d{district:02}" if number % 20 == 0 else f"d{district:02}-s{number // 41 % STATIONS:02}"
+    return (
+        f"d{district:02}"
+        if number % 20 == 0
+        else f"d{district:02}-s{number // 41 % STATIONS:02}"
+    )
 
 
 def write_roll(path: Path, officers: int) -> None:
@@ -71,7 +75,17 @@ def write_roll(path: Path, officers: int) -> None:
     with path.open("w", encoding="utf-8", newline="") as out:
         sheet = csv.writer(out)
         sheet.writerow(
-            ("officer_id", "belt_no", "name", "rank", "designation", "unit", "duty", "joined_on", "phone")
+            (
+                "officer_id",
+                "belt_no",
+                "name",
+                "rank",
+                "designation",
+                "unit",
+                "duty",
+                "joined_on",
+                "phone",
+            )
         )
         for n in range(officers):
             sheet.writerow(
@@ -116,7 +130,7 @@ def order(subject: str) -> Order:
     )
 
 
-def write_answers(  # noqa: PLR0913 - what a file of answers is made of
+def write_answers(
     path: Path, directives: list[str], officers: int, lines: int, seed: int, first: int = 0
 ) -> None:
     """Write answers as a day and a half brings them in: officers in random order.
@@ -136,7 +150,9 @@ def write_answers(  # noqa: PLR0913 - what a file of answers is made of
                 continue
             seconds = 60 + 36 * 3600 * n // lines
             late = random.random() < 0.05
-            at = start + timedelta(seconds=random.randrange(60, seconds + 1) if late else seconds)
+            at = start + timedelta(
+                seconds=random.randrange(60, seconds + 1) if late else seconds
+            )
             kind = kinds[min(2, int(random.expovariate(0.9)))]
             line = (
                 f"{directives[random.randrange(len(directives))]},"

@@ -78,7 +78,9 @@ def next_action(
             continue
         origin = unit == directive.unit
         below = frozenset(tree.children.get(unit, ())) & reach if unit in reach else frozenset()
-        due = (frozenset(directive.order.addressees) & reach) - {unit} if origin else frozenset()
+        due = (
+            (frozenset(directive.order.addressees) & reach) - {unit} if origin else frozenset()
+        )
         missing = (below | due) - relay.forwarded_to
         if relay.forwarded_at is not None:
             missing -= relays.keys()  # only units that came later, of a standing directive

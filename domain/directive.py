@@ -276,9 +276,13 @@ def decide(command: Command, state: Directive) -> Sequence[Event]:
             if latest.text == fact.text:
                 return ()
             if at < latest.since:
-                raise Refused("A later amendment is already in force; amend from its instant on.")
+                raise Refused(
+                    "A later amendment is already in force; amend from its instant on."
+                )
             return (fact,)
-        case End(at, Superseded(by=by)) if state.ended == "superseded" and state.successor == by:
+        case End(at, Superseded(by=by)) if (
+            state.ended == "superseded" and state.successor == by
+        ):
             return ()
         case End(at, Withdrawn()) if state.ended == "withdrawn":
             return ()
@@ -312,7 +316,11 @@ def evolve(state: Directive, event: Event) -> Directive:
                 issued_at=at,
                 versions=(
                     Version(
-                        number=1, since=at, material=False, text=event.text, terms=event.order.terms
+                        number=1,
+                        since=at,
+                        material=False,
+                        text=event.text,
+                        terms=event.order.terms,
                     ),
                 ),
             )
@@ -338,5 +346,3 @@ def directive_id(office: str, year: int, serial: int) -> DirectiveId:
 def stream(directive: str, office: str) -> str:
     """Name the stream of a directive."""
     return f"directive-{directive}.{office}"
-
-

@@ -35,7 +35,7 @@ def line(tree: Tree, unit: UnitId, issuer: UnitId | None) -> list[UnitId]:
     return above
 
 
-def step(  # noqa: PLR0913 - the whole situation
+def step(
     tree: Tree,
     unit: UnitId,
     level: int,

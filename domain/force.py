@@ -14,9 +14,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from domain.fact import Fact, Micros, OfficerId, PostId, Text, UnitId
 
-Kind: TypeAlias = Literal[
-    "hq", "region", "zone", "district", "subdivision", "station", "wing"
-]
+Kind: TypeAlias = Literal["hq", "region", "zone", "district", "subdivision", "station", "wing"]
 Charge: TypeAlias = Literal["substantive", "acting", "additional"]
 
 
@@ -222,7 +220,9 @@ class Tree:
 CHARGES: Sequence[str] = ("substantive", "acting", "additional")
 
 
-def seniority(holders: Iterable[tuple[OfficerId, str, Micros]]) -> tuple[tuple[OfficerId, str, Micros], ...]:
+def seniority(
+    holders: Iterable[tuple[OfficerId, str, Micros]],
+) -> tuple[tuple[OfficerId, str, Micros], ...]:
     """Order a post's holders: by kind of charge, then the longest in charge, then by id."""
     return tuple(sorted(holders, key=lambda h: (CHARGES.index(h[1]), h[2], h[0])))
 

@@ -104,7 +104,9 @@ def last_of(acts: Sequence[Micros | None]) -> Micros | None:
     return latest
 
 
-def freed(pleas: Sequence[Plea], at: Micros, required: Sequence[ClauseId]) -> tuple[bool, frozenset[int], bool]:
+def freed(
+    pleas: Sequence[Plea], at: Micros, required: Sequence[ClauseId]
+) -> tuple[bool, frozenset[int], bool]:
     """Return whether he is exempt, of which acts (by index), and whether a contest is open."""
     contested = whole = False
     some: set[str] = set()

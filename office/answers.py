@@ -13,7 +13,17 @@ from zoneinfo import ZoneInfo
 
 from domain import roll_call, service
 from domain.errors import Flaw, Misused, Refused, Unaccepted, Unknown
-from domain.fact import AHEAD, FOREVER, ClauseId, Fact, Micros, OfficerId, PostId, UnitId, micros
+from domain.fact import (
+    AHEAD,
+    FOREVER,
+    ClauseId,
+    Fact,
+    Micros,
+    OfficerId,
+    PostId,
+    UnitId,
+    micros,
+)
 from domain.force import Tree
 from domain.service import Give, Plead, Service
 from domain.standing import Asked
@@ -45,7 +55,8 @@ class Ask(NamedTuple):
     directive: str
     """Its id."""
     officer: str
-    kind: service.Kind
+    kind: str
+    """read, acknowledged or complied."""
     at: datetime
     clause: str | None = None
     channel: str = "desk"
@@ -140,14 +151,16 @@ class Clerk:
                 )
                 continue
             left = next(
-                (span.at for span in reversed(where.get(officer, ())) if span.until == FOREVER and span.gone),
+                (
+                    span.at
+                    for span in reversed(where.get(officer, ()))
+                    if span.until == FOREVER and span.gone
+                ),
                 None,
             )
             contested, exempt = _pleaded(spoken.get(key, ()))
             for asked in keys[key]:
-                state = Service(
-                    row.served_at, contested=contested, exempt=exempt, left_at=left
-                )
+                state = Service(row.served_at, contested=contested, exempt=exempt, left_at=left)
                 for one in answers.get(key, ()):
                     if one.version >= asked:
                         state = service.answered(state, _KINDS[one.level], one.at, one.clause)
@@ -205,9 +218,7 @@ class Clerk:
             ):
                 doubtful.append(n)
             found.append(None)
-        for n, outcome in zip(
-            doubtful, self.decide([asks[n] for n in doubtful]), strict=True
-        ):
+        for n, outcome in zip(doubtful, self.decide([asks[n] for n in doubtful]), strict=True):
             found[n] = outcome if isinstance(outcome, str) else None
         return found
 
@@ -245,7 +256,9 @@ class Clerk:
         self.work.append(facts)
         return answers
 
-    def _held(self, call: RollCall, asks: Sequence[Ask], new: Sequence[Ask]) -> list[tuple[str, Fact]]:
+    def _held(
+        self, call: RollCall, asks: Sequence[Ask], new: Sequence[Ask]
+    ) -> list[tuple[str, Fact]]:
         by_kind: dict[str, list[str]] = {}
         for ask in new:
             by_kind.setdefault(ask.kind, []).append(ask.officer)
@@ -270,8 +283,10 @@ class Clerk:
                     kind=kind,  # type: ignore[arg-type]
                     officers=tuple(some),  # type: ignore[arg-type]
                     absent=absent,
-                    notes={  # type: ignore[arg-type]
-                        who: call.notes[who] for who in (*some, *absent) if who in call.notes
+                    notes={
+                        OfficerId(who): call.notes[who]
+                        for who in (*some, *absent)
+                        if who in call.notes
                     },
                     diary=call.diary,
                     version=wording.version,
@@ -280,19 +295,17 @@ class Clerk:
                 found.append((stream, fact))
         return found
 
-    def _earlier(self, call: RollCall) -> list[Any]:
+    def _earlier(self, call: RollCall) -> list[tuple[Any, ...]]:
         start = f"roll_call-{call.unit}.{call.date}."
-        return self.work.db.run(
+        return self.work.db.tuples(
             "SELECT originator_id, state FROM stored_events WHERE originator_id >= :a"
             " AND originator_id < :b",
             a=start,
             b=start[:-1] + "/",
-        ).fetchall()
+        )
 
     def _next(self, call: RollCall) -> int:
-        return 1 + max(
-            (int(row[0].split(".")[2]) for row in self._earlier(call)), default=0
-        )
+        return 1 + max((int(row[0].split(".")[2]) for row in self._earlier(call)), default=0)
 
     def _same(self, call: RollCall) -> bool:
         """Tell whether this very roll call, the same men absent, was entered before."""
@@ -331,10 +344,15 @@ def answer(work: Work, ref: str, ask: Ask) -> dict[str, Any]:
     (outcome,) = Clerk(work).commit([Job([ask._replace(directive=name)])])[0]
     if isinstance(outcome, str):
         raise Refused(outcome)
-    return {"directive": name, "officer": ask.officer, "changed": outcome, "position": work.head}
+    return {
+        "directive": name,
+        "officer": ask.officer,
+        "changed": outcome,
+        "position": work.head,
+    }
 
 
-def plead(  # noqa: PLR0913 - what a plea says
+def plead(
     work: Work,
     ref: str,
     officer: str,
@@ -371,10 +389,12 @@ def plead(  # noqa: PLR0913 - what a plea says
         _must_command(work, by, officer, when)
     if kind == "decide" and not state.contested and _decided(work, name, officer) == outcome:
         return {"directive": name, "officer": officer, "changed": False, "position": work.head}
+    act = None if clause is None else ClauseId(clause)
     changed = service.decide_plea(
-        Plead(kind, micros(when), work.now, issued, ended, clause), state  # type: ignore[arg-type]
+        Plead(kind, micros(when), work.now, issued, ended, act), state
     )
     fact: Fact
+    post = PostId(by or "")
     match kind:
         case "contest":
             about = work.about(when, f"officer:{officer}", channel)
@@ -384,12 +404,18 @@ def plead(  # noqa: PLR0913 - what a plea says
         case "decide":
             about = work.about(when, f"post:{by}", channel)
             fact = service.Decided(
-                **about, outcome=outcome, by=PostId(by or ""), reason=reason  # type: ignore[arg-type]
+                **about,
+                outcome=outcome,  # type: ignore[arg-type]  # the fact checks it
+                by=post,
+                reason=reason,
             )
         case _:
             about = work.about(when, f"post:{by}", channel)
             fact = service.Exempted(
-                **about, clause=clause, by=PostId(by or ""), reason=reason or ""  # type: ignore[arg-type]
+                **about,
+                clause=act,
+                by=post,
+                reason=reason or "",
             )
     if changed:
         work.append([(service.stream(name, officer, work.office), fact)])
@@ -463,7 +489,11 @@ def import_answers(
             with store.reading() as conn:
                 refs_of(Database(conn), rows, refs)
         refused += [
-            {"line": p.line, "officer_id": p.officer_id or None, "reason": f"{p.column}: {p.reason}"}
+            {
+                "line": p.line,
+                "officer_id": p.officer_id or None,
+                "reason": f"{p.column}: {p.reason}",
+            }
             for p in problems
         ]
         asks, mine = [], []
@@ -603,7 +633,7 @@ def held(
                 reason = "The officer has not been served this directive."
                 refused.append({"line": line, "officer_id": officer, "reason": reason})
             continue
-        asks.append(Ask(name, officer, kind or answer, when, None, "roll_call", note))  # type: ignore[arg-type]
+        asks.append(Ask(name, officer, kind or answer, when, None, "roll_call", note))
         lines.append((line, officer))
     call = RollCall(
         name,

@@ -83,7 +83,9 @@ _NOT_YET = (
 )
 
 
-def _serve(work: Work, name: str, directive: Directive, units: list[UnitId], at: Micros) -> None:
+def _serve(
+    work: Work, name: str, directive: Directive, units: list[UnitId], at: Micros
+) -> None:
     """Serve everybody posted directly to these units who matches and was not served."""
     moment = Moment(at)
     tree = force.tree(work.db, moment)
@@ -101,7 +103,13 @@ def _serve(work: Work, name: str, directive: Directive, units: list[UnitId], at:
     for unit, officer in rows:
         served[unit].append(officer)
     del rows
-    _write(work, name, directive, [(unit, at, officers) for unit, officers in served.items()], joined=False)
+    _write(
+        work,
+        name,
+        directive,
+        [(unit, at, officers) for unit, officers in served.items()],
+        joined=False,
+    )
 
 
 def _write(
@@ -200,7 +208,9 @@ def join(
 
 def in_force(work: Work) -> list[str]:
     """Return the directives that have not ended, oldest first."""
-    rows = work.db.run("SELECT directive FROM {directives} WHERE ended IS NULL ORDER BY position")
+    rows = work.db.run(
+        "SELECT directive FROM {directives} WHERE ended IS NULL ORDER BY position"
+    )
     return [row[0] for row in rows]
 
 

@@ -44,7 +44,8 @@ def issue(
     described = force.described(work.db)
     year = when.astimezone(ZoneInfo(described[2] if described else "UTC")).year
     serial = 1 + int(
-        work.db.run("SELECT MAX(serial) FROM {directives} WHERE year = :y", y=year).scalar() or 0
+        work.db.run("SELECT MAX(serial) FROM {directives} WHERE year = :y", y=year).scalar()
+        or 0
     )
     name = directive_id(work.office, year, serial)
     number = order.label or f"{serial}/{year}"
@@ -165,7 +166,9 @@ def supersede(work: Work, ref: str, by: str, *, at: datetime | None = None) -> d
     return _ended(work, name, directive.End(micros(when), fact))
 
 
-def withdraw(work: Work, ref: str, reason: str, *, at: datetime | None = None) -> dict[str, Any]:
+def withdraw(
+    work: Work, ref: str, reason: str, *, at: datetime | None = None
+) -> dict[str, Any]:
     """Take a directive back."""
     name = directives.find(work.db, ref)
     when = work.instant(at)
@@ -227,5 +230,3 @@ def acknowledge(
     cascade.run(work, name, micros(when))
     cascade.join(work, name, at=micros(when))
     return {"directive": name, "unit": unit, "changed": bool(facts), "position": work.head}
-
-

@@ -40,7 +40,9 @@ class Door:
     def __init__(self, run: Run, batch: int = BATCH) -> None:
         self._run = run
         self._batch = batch
-        self._queue: asyncio.Queue[tuple[Job, asyncio.Future[Outcomes]] | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[Job, asyncio.Future[Outcomes]] | None] = (
+            asyncio.Queue()
+        )
         self._thread = ThreadPoolExecutor(1, "farman-writer")
         self._task: asyncio.Task[None] | None = None
 
@@ -93,5 +95,3 @@ class Door:
             for (_, answer), mine in zip(batch, outcomes, strict=True):
                 if not answer.cancelled():
                     answer.set_result(mine)
-
-

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from domain import force
 from domain.errors import Flaw, Refused, Unaccepted
@@ -99,13 +99,18 @@ def _check(before: Tree, sheet: Sheet) -> None:
             flaws.append(Flaw(None, "posts", post.id, f"there is no unit {post.unit!r}"))
         if post.head and heads.setdefault(post.unit, post.id) != post.id:
             flaws.append(
-                Flaw(None, "posts", post.id, f"{post.unit} already has the head {heads[post.unit]}")
+                Flaw(
+                    None,
+                    "posts",
+                    post.id,
+                    f"{post.unit} already has the head {heads[post.unit]}",
+                )
             )
     if flaws:
         raise Unaccepted("With what is known, this file makes no command tree.", flaws)
 
 
-def _unit(  # noqa: PLR0913 - the places its outcome goes to
+def _unit(
     work: Work,
     before: Tree,
     unit: Unit,
@@ -122,7 +127,7 @@ def _unit(  # noqa: PLR0913 - the places its outcome goes to
             (
                 stream,
                 force.Established(
-                    **about, unit=unit.id, kind=unit.kind, name=unit.name, parent=unit.parent
+                    **about, unit=unit.id, kind=_kind(unit), name=unit.name, parent=unit.parent
                 ),
             )
         )
@@ -133,7 +138,7 @@ def _unit(  # noqa: PLR0913 - the places its outcome goes to
         facts.append((stream, force.Renamed(**about, unit=unit.id, name=unit.name)))
         changes.append(_change("unit", unit.id, "name", old.name, unit.name))
     if unit.kind != old.kind:
-        facts.append((stream, force.Reclassified(**about, unit=unit.id, kind=unit.kind)))
+        facts.append((stream, force.Reclassified(**about, unit=unit.id, kind=_kind(unit))))
         changes.append(_change("unit", unit.id, "kind", old.kind, unit.kind))
     if unit.parent is not None and unit.parent != old.parent:
         facts.append((stream, force.Moved(**about, unit=unit.id, parent=unit.parent)))
@@ -144,7 +149,11 @@ def _unit(  # noqa: PLR0913 - the places its outcome goes to
         diff.unchanged += 1
 
 
-def _post(  # noqa: PLR0913
+def _kind(unit: Unit) -> force.Kind:
+    return cast("force.Kind", unit.kind)  # the fact checks it
+
+
+def _post(
     work: Work,
     before: Tree,
     post: Post,
@@ -155,7 +164,12 @@ def _post(  # noqa: PLR0913
 ) -> None:
     stream = force.post_stream(post.id, work.office)
     old = before.posts.get(post.id)
-    said = {"unit": post.unit, "title": post.title, "rank": post.rank, "head": post.head}
+    said: dict[str, Any] = {
+        "unit": post.unit,
+        "title": post.title,
+        "rank": post.rank,
+        "head": post.head,
+    }
     if old is None:
         diff.added += 1
         facts.append((stream, force.Created(**about, post=post.id, **said)))
@@ -167,8 +181,12 @@ def _post(  # noqa: PLR0913
         return
     diff.changed += 1
     facts.append((stream, force.Revised(**about, post=post.id, **said)))
-    changes += [_change("post", post.id, name, getattr(old, name), said[name]) for name in different]
+    changes += [
+        _change("post", post.id, name, getattr(old, name), said[name]) for name in different
+    ]
 
 
-def _change(what: str, name: str, field: str, before: object, after: object) -> dict[str, object]:
+def _change(
+    what: str, name: str, field: str, before: object, after: object
+) -> dict[str, object]:
     return {"what": what, "id": name, "field": field, "before": before, "after": after}

@@ -49,7 +49,9 @@ class Home:
                 f"FARMAN_STORE is {shown(store)!r}; it is `sqlite` or a postgresql:// address."
             )
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", office):
-            raise Misused(f"An office's id is small letters, digits and dashes, not {office!r}.")
+            raise Misused(
+                f"An office's id is small letters, digits and dashes, not {office!r}."
+            )
         file = path / _FILE
         if file.exists():
             known = cls.open(path)
@@ -62,7 +64,9 @@ class Home:
             return known
         home = cls(path, store, rehearsal, office)
         if store != "sqlite":
-            Store.open(store, create=True).close()  # an address that cannot be reached is not kept
+            Store.open(
+                store, create=True
+            ).close()  # an address that cannot be reached is not kept
         try:
             path.mkdir(parents=True, exist_ok=True)
             _write(file, {"office": office, "rehearsal": rehearsal, "store": store})
@@ -117,13 +121,21 @@ class Home:
         """
         if not self.rehearsal:
             if now is not None:
-                raise Misused("--now is for rehearsals; a real home goes by the machine's clock.")
+                raise Misused(
+                    "--now is for rehearsals; a real home goes by the machine's clock."
+                )
             return datetime.now(UTC)
         file = self.path / _CLOCK
-        kept = datetime.fromisoformat(orjson.loads(file.read_bytes())["now"]) if file.exists() else None
+        kept = (
+            datetime.fromisoformat(orjson.loads(file.read_bytes())["now"])
+            if file.exists()
+            else None
+        )
         if now is None:
             if kept is None:
-                raise Misused("This rehearsal has no clock yet; give the first command --now T.")
+                raise Misused(
+                    "This rehearsal has no clock yet; give the first command --now T."
+                )
             return kept
         if kept is not None and now < kept:
             raise Refused(

@@ -120,7 +120,7 @@ class Office:
 
     # Commands.
 
-    def import_force(  # noqa: PLR0913 - what a force file says
+    def import_force(
         self,
         *,
         force: str,
@@ -186,7 +186,7 @@ class Office:
         """Acknowledge a directive for a unit."""
         return self._do(lambda work: directives.acknowledge(work, ref, unit, by=by, at=at))
 
-    def answer(  # noqa: PLR0913 - what an answer says
+    def answer(
         self,
         ref: str,
         officer: str,
@@ -202,7 +202,14 @@ class Office:
 
         def command(work: Work) -> dict[str, Any]:
             ask = Ask(
-                "", officer, kind, at or work.recorded_at, clause, channel, note, evidence  # type: ignore[arg-type]
+                "",
+                officer,
+                kind,
+                at or work.recorded_at,
+                clause,
+                channel,
+                note,
+                evidence,
             )
             return answers.answer(work, ref, ask)
 
@@ -224,7 +231,7 @@ class Office:
             )
         )
 
-    def decide_contest(  # noqa: PLR0913
+    def decide_contest(
         self,
         ref: str,
         officer: str,
@@ -243,7 +250,7 @@ class Office:
             )
         )
 
-    def exempt(  # noqa: PLR0913
+    def exempt(
         self,
         ref: str,
         officer: str,
@@ -304,7 +311,7 @@ class Office:
         )
         return {**outcome, "position": self.head()}
 
-    def roll_call(  # noqa: PLR0913
+    def roll_call(
         self,
         ref: str,
         unit: str,
@@ -347,7 +354,9 @@ class Office:
         """Do what is due by the clock."""
         return self._do(tick.tick)
 
-    def transfer(self, officer: str, unit: str, *, at: datetime | None = None) -> dict[str, Any]:
+    def transfer(
+        self, officer: str, unit: str, *, at: datetime | None = None
+    ) -> dict[str, Any]:
         """Post an officer to another unit."""
         return self._do(lambda work: roll.transfer(work, officer, unit, at=at))
 
@@ -366,7 +375,12 @@ class Office:
         return self._do(lambda work: roll.retire(work, officer, died=died, at=at))
 
     def assume(
-        self, post: str, officer: str, *, charge: str = "substantive", at: datetime | None = None
+        self,
+        post: str,
+        officer: str,
+        *,
+        charge: str = "substantive",
+        at: datetime | None = None,
     ) -> dict[str, Any]:
         """Give an officer charge of a post."""
         return self._do(lambda work: roll.assume(work, post, officer, charge=charge, at=at))
@@ -405,7 +419,7 @@ class Office:
         with self._reading() as db:
             return db.directive(cited.find(db, ref))
 
-    def status(  # noqa: PLR0913 - each narrows the question
+    def status(
         self,
         ref: str | None = None,
         *,
@@ -424,7 +438,7 @@ class Office:
                 db, ref, moment, self._now(), unit=unit, depth=depth, version=version
             )
 
-    def officers(  # noqa: PLR0913
+    def officers(
         self,
         ref: str,
         *,
@@ -495,10 +509,10 @@ class Office:
     def rebuild(self, *, progress: Progress | None = None) -> dict[str, Any]:
         """Make every projection anew from the ledger, beside the live ones, and swap."""
         with self.store.reading() as conn:
-            before = {name: rebuild.digest(conn, name)[1] for name in rebuild.PROJECTIONS}
+            before = {name: rebuild.digest(conn, name)[1] for name in tables.PROJECTIONS}
         position = rebuild.rebuild(self.store, progress or _quiet)
         with self.store.reading() as conn:
-            after = {name: rebuild.digest(conn, name) for name in rebuild.PROJECTIONS}
+            after = {name: rebuild.digest(conn, name) for name in tables.PROJECTIONS}
         return {
             "position": position,
             "projections": [
@@ -528,5 +542,3 @@ class Office:
         """Look for faults: the store, the projections' lag, a clock that ran back."""
         with self._reading() as db:
             return questions.checks(db, self.store.dialect, self._now())
-
-

@@ -71,9 +71,10 @@ def recorded_by(db: Database, at: datetime) -> int:
             m=middle,
             low=low,
         ).first()
-        if row is None:
-            low = middle
-        elif micros(datetime.fromisoformat(orjson.loads(row[1])["recorded_at"])) <= wanted:
+        if (
+            row is None
+            or micros(datetime.fromisoformat(orjson.loads(row[1])["recorded_at"])) <= wanted
+        ):
             low = middle
         else:
             high = row[0] - 1
@@ -88,7 +89,9 @@ def _unit(tree: Tree, unit: str | None) -> UnitId | None:
     if unit is None:
         return tree.root
     if unit not in tree.units:
-        raise Unknown(f"There is no unit {unit!r} at that instant; `farman status` shows the units.")
+        raise Unknown(
+            f"There is no unit {unit!r} at that instant; `farman status` shows the units."
+        )
     return UnitId(unit)
 
 
@@ -96,7 +99,7 @@ def _known_unit(db: Database, unit: str | None, asked: Moment) -> UnitId | None:
     return None if unit is None else _unit(force.tree(db, asked), unit)
 
 
-def status(  # noqa: PLR0913 - each narrows the question
+def status(
     db: Database,
     ref: str,
     asked: Moment,
@@ -173,7 +176,8 @@ def overview(db: Database, asked: Moment, now: Micros, unit: str | None) -> dict
     found: list[dict[str, Any]] = []
     known = 2**53 if asked.known is None else asked.known
     for name, number in db.run(
-        "SELECT directive, number FROM {directives} WHERE position <= :p ORDER BY position", p=known
+        "SELECT directive, number FROM {directives} WHERE position <= :p ORDER BY position",
+        p=known,
     ).fetchall():
         counted = status_.standing(db, name, asked, now, tree=tree)
         directive = counted.directive
@@ -196,7 +200,7 @@ def overview(db: Database, asked: Moment, now: Micros, unit: str | None) -> dict
     }
 
 
-def officers(  # noqa: PLR0913
+def officers(
     db: Database,
     ref: str,
     asked: Moment,
@@ -331,7 +335,7 @@ def overdue(db: Database, asked: Moment, unit: str | None) -> dict[str, Any]:
     return {"as_of": _at(asked.at, zone_), "obligations": rows}
 
 
-def timeline(  # noqa: PLR0913
+def timeline(
     db: Database,
     ref: str,
     *,
@@ -410,11 +414,22 @@ def export(
         yield page
 
 
-def _entries(db: Database, name: str | None, zone_: ZoneInfo) -> Iterator[list[tuple[Any, ...]]]:
+def _entries(
+    db: Database, name: str | None, zone_: ZoneInfo
+) -> Iterator[list[tuple[Any, ...]]]:
     if name is not None:
         page = []
         for entry in timeline_.entries(db, name):
-            page.append(_line(entry.position, entry.stream, entry.version, entry.fact.stored, encode(entry.fact), zone_))
+            page.append(
+                _line(
+                    entry.position,
+                    entry.stream,
+                    entry.version,
+                    entry.fact.stored,
+                    encode(entry.fact),
+                    zone_,
+                )
+            )
             if len(page) == officers_.PAGE:
                 yield page
                 page = []

@@ -122,7 +122,7 @@ def _known(work: Work, rows: Sequence[Listed], moment: Moment) -> dict[str, dict
         "stage_keys", ("n", "directive", "officer"), ((0, "", row.officer_id) for row in rows)
     )
     names = ("unit", "gone", *_FIELDS)
-    found = {
+    found: dict[str, dict[str, Any]] = {
         row[0]: dict(zip(names, row[1:], strict=True))
         for row in work.db.run(
             "SELECT k.officer, r.unit, r.gone, r.belt_no, r.name, r.rank, r.designation, r.duty,"
@@ -131,7 +131,7 @@ def _known(work: Work, rows: Sequence[Listed], moment: Moment) -> dict[str, dict
             t=moment.at,
         )
     }
-    blank = dict.fromkeys(names) | {"gone": 0}
+    blank: dict[str, Any] = dict.fromkeys(names) | {"gone": 0}
     for (officer,) in work.db.run(
         "SELECT DISTINCT k.officer FROM stage_keys k JOIN {roll} r ON r.officer = k.officer"
     ):
@@ -293,7 +293,9 @@ def _happened(
     return {"officer": officer, "changed": work.head > before, "position": work.head}
 
 
-def transfer(work: Work, officer: str, unit: str, *, at: datetime | None = None) -> dict[str, Any]:
+def transfer(
+    work: Work, officer: str, unit: str, *, at: datetime | None = None
+) -> dict[str, Any]:
     """Post an officer to another unit; charges outside it end, but for additional ones."""
     when = work.instant(at)
     now = _officer(work, officer, micros(when))
@@ -313,7 +315,7 @@ def transfer(work: Work, officer: str, unit: str, *, at: datetime | None = None)
     return _happened(work, officer, facts, micros(when))
 
 
-def _ending(  # noqa: PLR0913
+def _ending(
     work: Work,
     tree: Tree,
     officer: str,
@@ -358,7 +360,9 @@ def duty(work: Work, officer: str, state: str, *, at: datetime | None = None) ->
     return _happened(work, officer, facts, micros(when))
 
 
-def promote(work: Work, officer: str, rank: int, *, at: datetime | None = None) -> dict[str, Any]:
+def promote(
+    work: Work, officer: str, rank: int, *, at: datetime | None = None
+) -> dict[str, Any]:
     """Give an officer another rank (BPS 1 to 22)."""
     if not 1 <= rank <= 22:  # noqa: PLR2004 - BPS
         raise Misused(f"A rank is BPS 1 to 22, not {rank}.")
@@ -403,7 +407,9 @@ def retire(
             roll.Retired(**about, officer=OfficerId(officer), died=died),
         )
     ]
-    facts += _ending(work, tree, officer, about, "died" if died else "left the force", stays=None)
+    facts += _ending(
+        work, tree, officer, about, "died" if died else "left the force", stays=None
+    )
     return _happened(work, officer, facts, micros(when))
 
 

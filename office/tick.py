@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from domain import relay
+from domain.cascade import scope
 from domain.directive import Clause, Directive
 from domain.escalation import Step, step
 from domain.fact import SECOND, Fact, UnitId, instant
@@ -53,7 +54,7 @@ def _forward(work: Work, name: str, counts: dict[str, int]) -> None:
                     counts["reminded"] += 1
                 continue
             below = frozenset(tree.children.get(unit, ()))
-            to = tuple(sorted(below & cascade.scope(directive, tree)))
+            to = tuple(sorted(below & scope(directive, tree)))
             since = state.received_at if head is None else head.vacant_since
             about = work.about(work.recorded_at)
             forwarded = relay.Forwarded(
@@ -78,7 +79,7 @@ def _forward(work: Work, name: str, counts: dict[str, int]) -> None:
 
 def _escalate(work: Work, name: str, counts: dict[str, int]) -> None:
     directive = work.db.directive(name)
-    clauses = {
+    clauses: dict[str, Clause] = {
         clause.id: clause
         for clause in directive.asked_at(work.now).terms.acts()
         if clause.due is not None and clause.escalate
@@ -125,7 +126,7 @@ def _grouped(
     return [(clause, unit, dues) for (clause, unit), dues in sorted(found.items())]
 
 
-def _levels(  # noqa: PLR0913
+def _levels(
     clause: Clause,
     unit: UnitId,
     dues: list[tuple[int, int]],
@@ -136,5 +137,6 @@ def _levels(  # noqa: PLR0913
     return [
         told
         for level, after in enumerate(clause.escalate, start=1)
-        if (told := step(tree, unit, level, after * SECOND, dues, now, directive.unit)) is not None
+        if (told := step(tree, unit, level, after * SECOND, dues, now, directive.unit))
+        is not None
     ]

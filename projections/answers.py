@@ -82,10 +82,9 @@ def apply(db: Database, entries: Sequence[Entry]) -> None:
         by_key.setdefault((one.directive, one.officer), []).append(one)
     standing = load(db, by_key)
     page = _Page(db)
-    again: dict[Key, list[Answer]] = {}
-    for key, mine in by_key.items():
-        if not page.simple(key, standing[key], mine):
-            again[key] = mine
+    again = {
+        key: mine for key, mine in by_key.items() if not page.simple(key, standing[key], mine)
+    }
     page.full(again, standing)
     page.answers.sort(key=itemgetter(0, 1, 2))
     db.put("answers", columns("answers"), page.answers)
@@ -172,7 +171,9 @@ class _Page:
             row = standing[key]
             rules, hourly = self.asked(key[0])
             before = known.get(key, [])
-            after = before + [Said(o.at, o.position, o.level, o.clause, o.version) for o in mine]
+            after = before + [
+                Said(o.at, o.position, o.level, o.clause, o.version) for o in mine
+            ]
             if row.moved:
                 self.answers += [(*one, row.served_by, 0) for one in mine]
                 self.moved.append(key)
@@ -190,14 +191,20 @@ class _Page:
                 if hourly and bits[one.position] != old.bits[one.position]
             ]
             due = min(
-                (d for d, done in zip(dues, new.acts, strict=True) if d is not None and done is None),
+                (
+                    d
+                    for d, done in zip(dues, new.acts, strict=True)
+                    if d is not None and done is None
+                ),
                 default=None,
             )
             self.standing.append(
                 (*key, row.unit, new.read_at, new.acknowledged_at, last_of(new.acts), due, 0)
             )
 
-    def _change(self, key: Key, row: Row, found: Marks, dues: tuple[Micros | None, ...], by: int) -> None:
+    def _change(
+        self, key: Key, row: Row, found: Marks, dues: tuple[Micros | None, ...], by: int
+    ) -> None:
         self.deltas.marks(
             key[0],
             row.served_by,

@@ -4,7 +4,7 @@ Out: statements run on both databases; table names stand in braces, so that a re
 write beside the live tables.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
@@ -60,7 +60,7 @@ class Database:
     def __post_init__(self) -> None:
         self.dialect = self.conn.dialect.name
 
-    def run(self, sql: str, **params: object) -> CursorResult[Any]:
+    def run(self, sql: str, **params: object) -> CursorResult[*tuple[Any, ...]]:
         """Run one statement."""
         return self.conn.execute(_statement(sql, self.prefix), params)
 
@@ -69,7 +69,7 @@ class Database:
         result = self.conn.execute(_statement(sql, self.prefix), params)
         if result.cursor is None:
             return []
-        rows: list[tuple[Any, ...]] = result.cursor.fetchall()
+        rows: list[tuple[Any, ...]] = list(result.cursor.fetchall())
         result.close()
         return rows
 
@@ -82,7 +82,7 @@ class Database:
         if self.dialect != "sqlite":
             self.conn.exec_driver_sql("SET LOCAL enable_nestloop = off")
 
-    def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+    def stream(self, sql: str) -> Generator[tuple[Any, ...], None, None]:
         """Yield the driver's own rows of a statement without values, never all at once."""
         query = sql.format_map({name: self.prefix + name for name in NAMES})
         raw: Any = self.conn.connection.dbapi_connection
@@ -103,24 +103,32 @@ class Database:
         """Insert many rows into a projection table."""
         return self._bulk(self.prefix + table, columns, rows)
 
-    def stage(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    def stage(
+        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
+    ) -> int:
         """Lay rows into an emptied stage."""
-        self.conn.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608 - a stage's own name
+        self.conn.exec_driver_sql(f"DELETE FROM {table}")
         return self._bulk(table, columns, rows)
 
-    def _bulk(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    def _bulk(
+        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
+    ) -> int:
         if self.bulk is None:
             make = ", ".join(f":{column}" for column in columns)
             names = ", ".join(columns)
             values = [dict(zip(columns, row, strict=True)) for row in rows]
             if values:
-                self.conn.execute(text(f"INSERT INTO {table} ({names}) VALUES ({make})"), values)  # noqa: S608
+                self.conn.execute(
+                    text(f"INSERT INTO {table} ({names}) VALUES ({make})"), values
+                )
             return len(values)
         return self.bulk(table, columns, rows)
 
     def checkpoint(self, name: str) -> int:
         """Return how far a reading of the ledger has come; 0 at the start."""
-        return int(self.run("SELECT value FROM {checkpoints} WHERE name = :n", n=name).scalar() or 0)
+        return int(
+            self.run("SELECT value FROM {checkpoints} WHERE name = :n", n=name).scalar() or 0
+        )
 
     def mark(self, name: str, value: int) -> None:
         """Set a checkpoint."""

@@ -1,7 +1,6 @@
 """Every directive: its number, state and wording in force. In: directive facts."""
 
 import unicodedata
-from collections.abc import Sequence
 
 from domain import directive
 from domain.directive import DIRECTIVE
@@ -27,17 +26,12 @@ def apply(db: Database, entry: Entry) -> bool:
     match fact:
         case directive.Issued():
             order = fact.order
-            db.put(
-                "directives",
-                columns("directives"),
-                [
-                    (
-                        fact.directive, position, fact.year, fact.serial, fact.number,
-                        text(order.terms.subject), order.issuer, fact.unit, fact.text,
-                        micros(fact.at), None, None, 1, 1, int(order.standing),
-                    )  # fmt: skip
-                ],
-            )
+            row = (
+                fact.directive, position, fact.year, fact.serial, fact.number,
+                text(order.terms.subject), order.issuer, fact.unit, fact.text,
+                micros(fact.at), None, None, 1, 1, int(order.standing),
+            )  # fmt: skip
+            db.put("directives", columns("directives"), [row])
             return False
         case directive.Amended():
             db.run(
@@ -83,4 +77,4 @@ def find(db: Database, ref: str) -> str:
         raise Misused(
             f"Several directives are numbered {ref!r}: {', '.join(found)}. Name one by its id."
         )
-    return found[0]
+    return str(found[0])

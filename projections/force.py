@@ -15,7 +15,6 @@ from ledger.codec import Entry
 from projections.database import Database, Moment
 from projections.tables import columns
 
-
 _TREES = 16
 
 
@@ -36,7 +35,9 @@ def apply(db: Database, entries: Sequence[Entry]) -> None:
             case force.Described():
                 forces.append((position, at, fact.force, text(fact.name), fact.timezone))
             case force.Established():
-                units.append((fact.unit, position, at, fact.kind, text(fact.name), fact.parent, 1))
+                units.append(
+                    (fact.unit, position, at, fact.kind, text(fact.name), fact.parent, 1)
+                )
             case force.Renamed():
                 units.append((fact.unit, position, at, None, text(fact.name), None, 0))
             case force.Reclassified():
@@ -45,7 +46,15 @@ def apply(db: Database, entries: Sequence[Entry]) -> None:
                 units.append((fact.unit, position, at, None, None, fact.parent, 0))
             case force.Created() | force.Revised():
                 posts.append(
-                    (fact.post, position, at, fact.unit, text(fact.title), fact.rank, int(fact.head))
+                    (
+                        fact.post,
+                        position,
+                        at,
+                        fact.unit,
+                        text(fact.title),
+                        fact.rank,
+                        int(fact.head),
+                    )
                 )
             case force.ChargeAssumed():
                 charges.append((fact.post, fact.officer, position, at, fact.charge))
@@ -54,7 +63,12 @@ def apply(db: Database, entries: Sequence[Entry]) -> None:
             case _:
                 msg = f"{fact.stored} is not a fact of the force"
                 raise TypeError(msg)
-    for table, rows in (("force", forces), ("units", units), ("posts", posts), ("charges", charges)):
+    for table, rows in (
+        ("force", forces),
+        ("units", units),
+        ("posts", posts),
+        ("charges", charges),
+    ):
         if rows:
             db.put(table, columns(table), rows)
     if entries:
@@ -93,7 +107,7 @@ def tree(db: Database, moment: Moment) -> Tree:
         while len(db.trees) >= _TREES:
             del db.trees[next(iter(db.trees))]
         found = db.trees[known, last] = _tree(db, moment)
-    return found  # type: ignore[no-any-return]  # the cache is the database's, which knows no tree
+    return found
 
 
 def _tree(db: Database, moment: Moment) -> Tree:

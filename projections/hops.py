@@ -85,7 +85,9 @@ _STATEMENTS = {
         + " AND forwarded_at IS NULL"
     ),
     relay.OfficersServed: (
-        "UPDATE {hops} SET served_at = :t, served_position = :p" + _HERE + " AND served_at IS NULL"
+        "UPDATE {hops} SET served_at = :t, served_position = :p"
+        + _HERE
+        + " AND served_at IS NULL"
     ),
     relay.Reminded: "UPDATE {hops} SET reminded_at = :t" + _HERE,
     relay.Escalated: (
@@ -156,5 +158,7 @@ def served(db: Database, directive: str, moment: Moment) -> set[UnitId]:
 
 def escalated(db: Database, directive: str) -> set[tuple[str, ClauseId, int]]:
     """Return the unit, clause and level of every escalation recorded."""
-    rows = db.run("SELECT unit, clause, level FROM {escalations} WHERE directive = :d", d=directive)
+    rows = db.run(
+        "SELECT unit, clause, level FROM {escalations} WHERE directive = :d", d=directive
+    )
     return {(row[0], row[1], row[2]) for row in rows}

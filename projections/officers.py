@@ -66,7 +66,7 @@ class Stands:
                 return bool(getattr(self, state))
 
 
-def officers(  # noqa: PLR0913 - each narrows the question
+def officers(
     db: Database,
     name: str,
     moment: Moment,
@@ -79,7 +79,9 @@ def officers(  # noqa: PLR0913 - each narrows the question
 ) -> list[Stands]:
     """Return up to ``limit`` officers with ids after ``after``, in order of their ids."""
     found: list[Stands] = []
-    for one in each(db, name, moment, unit=unit, after=after, version=version, page=max(limit, 200)):
+    for one in each(
+        db, name, moment, unit=unit, after=after, version=version, page=max(limit, 200)
+    ):
         if state is None or one[0].is_(state, acts=one[1]):
             found.append(one[0])
             if len(found) == limit:
@@ -87,7 +89,7 @@ def officers(  # noqa: PLR0913 - each narrows the question
     return found
 
 
-def each(  # noqa: PLR0913
+def each(
     db: Database,
     name: str,
     moment: Moment,
@@ -111,7 +113,9 @@ def each(  # noqa: PLR0913
         upto = last if last is not None else "\U0010ffff"
         pending = [
             Stands(officer, where, rank, duty)
-            for officer, where, rank, duty in waiting(db, name, directive, moment, tree, after, page)
+            for officer, where, rank, duty in waiting(
+                db, name, directive, moment, tree, after, page
+            )
             if officer <= upto
         ]
         if len(pending) == page:  # more are waiting than this page holds
@@ -180,7 +184,9 @@ def held_by(tree: Tree, unit: UnitId) -> dict[str, object] | None:
     return {"post": head.id, "officer_id": head.holder, "vacant_since": head.vacant_since}
 
 
-def particulars(db: Database, ids: Iterable[str], moment: Moment) -> dict[str, tuple[str | None, str | None]]:
+def particulars(
+    db: Database, ids: Iterable[str], moment: Moment
+) -> dict[str, tuple[str | None, str | None]]:
     """Return name and belt number of officers, as they stood."""
     found = {}
     for officer, changes in roll.history(db, ids, moment.known).items():

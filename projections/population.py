@@ -9,7 +9,9 @@ from domain.population import eligible, spared
 from projections.database import Database
 
 
-def matching(db: Database, directive: Directive, tree: Tree, units: Iterable[UnitId]) -> tuple[str, dict[str, object]]:
+def matching(
+    db: Database, directive: Directive, tree: Tree, units: Iterable[UnitId]
+) -> tuple[str, dict[str, object]]:
     """Return a condition on a roll row ``r``, with its values: he matches, in one of these units.
 
     The units are staged in `seen_units`, less those that the directive leaves out.

@@ -12,7 +12,7 @@ row by row it would take several times as long (FACTS: 26 % of read-and-decode s
 import hashlib
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
@@ -67,12 +67,12 @@ ENTRIES = 20_000
 """Read and applied at once, in one transaction of a rebuild."""
 _BYTES = 8 * 1024 * 1024
 """Stored bytes decoded at once: an entry of a roll is a thousand times one of an answer."""
-_RAW = (
-    "CREATE TABLE {p}raw_standing (directive TEXT{c}, officer TEXT{c}, served_by TEXT{c},"
-    " served_at BIGINT, received_at BIGINT, position BIGINT)",
-    "CREATE TABLE {p}raw_answers (directive TEXT{c}, officer TEXT{c}, position BIGINT,"
-    " level SMALLINT, clause TEXT{c}, at BIGINT, version BIGINT, channel TEXT{c})",
-)
+_RAW = {
+    "raw_standing": "directive TEXT{c}, officer TEXT{c}, served_by TEXT{c}, served_at BIGINT,"
+    " received_at BIGINT, position BIGINT",
+    "raw_answers": "directive TEXT{c}, officer TEXT{c}, position BIGINT, level SMALLINT,"
+    " clause TEXT{c}, at BIGINT, version BIGINT, channel TEXT{c}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,12 @@ def _begin(db: Database) -> None:
         made.indexes.clear()
         db.conn.execute(CreateTable(made))
     collation = "" if db.dialect == "sqlite" else ' COLLATE "C"'
-    for raw in _RAW:
-        db.conn.exec_driver_sql(raw.format(p=db.prefix, c=collation))
+    for raw, fields in _RAW.items():
+        db.conn.exec_driver_sql(f"CREATE TABLE {db.prefix}{raw} ({fields.format(c=collation)})")
 
 
 def _drop(db: Database) -> None:
-    for name in (*metadata.tables, "checkpoints", "raw_standing", "raw_answers"):
+    for name in (*metadata.tables, "checkpoints", *_RAW):
         db.conn.exec_driver_sql(f"DROP TABLE IF EXISTS {db.prefix}{name}")
 
 
@@ -134,7 +134,7 @@ def _finish(db: Database) -> None:
     writer.flush()
     _count(db, deltas)
     deltas.write(db)
-    for raw in ("raw_standing", "raw_answers"):
+    for raw in _RAW:
         db.run(f"DROP TABLE {{{raw}}}")
 
 
@@ -182,7 +182,7 @@ class _Writer:
 
     def add(self, row: Any, mine: list[Any]) -> None:
         """Settle one officer: at once if he only answers, else with the page."""
-        directive, officer, unit, served, received, position = row
+        directive, officer = row[:2]
         rules = self.rules.get(directive)
         if rules is None:
             now = asked(self.db, directive)
@@ -295,9 +295,7 @@ def _writing(
         yield tx, Database(tx.conn, tx.bulk_insert, prefix, staged=True, directives=directives)
 
 
-def rebuild(
-    store: Store, progress: Progress = lambda *_: None, entries: int = ENTRIES
-) -> int:
+def rebuild(store: Store, progress: Progress = lambda *_: None, entries: int = ENTRIES) -> int:
     """Make every projection anew beside the live ones and swap; return the ledger's head.
 
     ``entries`` are in one transaction.
@@ -372,11 +370,11 @@ def check(store: Store, progress: Progress = lambda *_: None) -> tuple[int, list
     ):
         top = head(conn)
         scratch = Store.open(
-                f"sqlite:///{Path(folder) / 'check.db'}", create=True, stages=stages
-            )
+            f"sqlite:///{Path(folder) / 'check.db'}", create=True, stages=stages
+        )
         try:
             directives: dict[str, Any] = {}
-            with _writing(scratch, "", directives) as (tx, db):
+            with _writing(scratch, "", directives) as (_, db):
                 _begin(db)
                 done = 0
                 while rows := select_entries(conn, done, ENTRIES, top):
@@ -401,7 +399,7 @@ def digest(conn: Connection, name: str) -> tuple[int, str]:
     return total, sha.hexdigest()
 
 
-def _rows(conn: Connection, table: str) -> Iterator[tuple[Any, ...]]:
+def _rows(conn: Connection, table: str) -> Generator[tuple[Any, ...], None, None]:
     keys = ", ".join(key_columns(table))
     names = ", ".join(columns(table))
     return Database(conn).stream(f"SELECT {names} FROM {{{table}}} ORDER BY {keys}")
@@ -427,7 +425,11 @@ def _difference(name: str, live: Connection, made: Connection) -> str:
 
 def _told(table: str, live: Any, made: Any) -> str:
     names, keys = columns(table), key_columns(table)
-    if live is not None and made is not None and tuple(live[: len(keys)]) == tuple(made[: len(keys)]):
+    if (
+        live is not None
+        and made is not None
+        and tuple(live[: len(keys)]) == tuple(made[: len(keys)])
+    ):
         which = ", ".join(f"{k}={v}" for k, v in zip(names, live, strict=True) if k in keys)
         what = ", ".join(
             f"{k} is {a!r}, by the ledger {b!r}"
@@ -435,11 +437,14 @@ def _told(table: str, live: Any, made: Any) -> str:
             if a != b
         )
         return f"{table} ({which}): {what}"
-    only, row = ("live", live) if made is None or (live is not None and _key(live, table) < _key(made, table)) else ("in the ledger", made)
+    only, row = (
+        ("live", live)
+        if made is None or (live is not None and _key(live, table) < _key(made, table))
+        else ("in the ledger", made)
+    )
     which = ", ".join(f"{k}={v}" for k, v in zip(names, row, strict=True) if k in keys)
     return f"{table} ({which}): the row is only {only}"
 
 
 def _key(row: Any, table: str) -> tuple[Any, ...]:
     return tuple(row)[: len(key_columns(table))]
-

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from domain import roll
-from domain.fact import FOREVER, Fact, Micros, micros
+from domain.fact import FOREVER, Fact, Micros, UnitId, micros
 from ledger.codec import Entry
 from projections.database import Database, Moment, named
 from projections.tables import FIELDS, columns
@@ -57,7 +57,9 @@ def apply(db: Database, entries: Sequence[Entry]) -> set[str]:
             if isinstance(fact, roll.Corrected):
                 mustered.setdefault(fact.unit, position)
             for officer, said in _said(fact):
-                if officer in seen:  # mustered in this very page: lay it down before changing it
+                if (
+                    officer in seen
+                ):  # mustered in this very page: lay it down before changing it
                     db.put("roll", _COLUMNS, new)
                     new, seen = [], set()
                 changes[officer].append(Change(at, position, said))
@@ -104,12 +106,14 @@ def _said(fact: Fact) -> Iterable[tuple[str, dict[str, object]]]:
             raise TypeError(msg)
 
 
-def history(db: Database, officers: Iterable[str], known: int | None = None) -> dict[str, list[Change]]:
+def history(
+    db: Database, officers: Iterable[str], known: int | None = None
+) -> dict[str, list[Change]]:
     """Return what was said of each officer, in no order."""
     db.stage("stage_keys", ("n", "directive", "officer"), ((0, "", o) for o in officers))
     found: dict[str, list[Change]] = defaultdict(list)
     for row in db.run(
-        f"SELECT r.officer, r.at, r.position, r.said, {named(['r.' + f for f in FIELDS])}"  # noqa: S608
+        f"SELECT r.officer, r.at, r.position, r.said, {named(['r.' + f for f in FIELDS])}"
         " FROM stage_keys k JOIN {roll} r ON r.officer = k.officer WHERE r.position <= :p",
         p=FOREVER if known is None else known,
     ):
@@ -188,9 +192,10 @@ def see(db: Database, moment: Moment) -> str:
         p=moment.known,
     )
     rows: list[tuple[object, ...]] = []
-    officer, changes = "", []
+    officer = ""
+    changes: list[Change] = []
     result = db.run(
-        f"SELECT r.officer, r.at, r.position, r.said, {named(['r.' + f for f in FIELDS])}"  # noqa: S608
+        f"SELECT r.officer, r.at, r.position, r.said, {named(['r.' + f for f in FIELDS])}"
         " FROM seen_officers s JOIN {roll} r ON r.officer = s.officer"
         " WHERE r.position <= :p AND r.at <= :t ORDER BY r.officer",
         p=moment.known,
@@ -206,7 +211,9 @@ def see(db: Database, moment: Moment) -> str:
             officer, changes = row[0], []
         values = row[4:]
         changes.append(
-            Change(row[1], row[2], {f: values[n] for n, f in enumerate(FIELDS) if row[3] & BIT[f]})
+            Change(
+                row[1], row[2], {f: values[n] for n, f in enumerate(FIELDS) if row[3] & BIT[f]}
+            )
         )
     db.stage("seen_roll", ("officer", "unit", "rank", "duty", "gone"), rows)
     return (
@@ -216,7 +223,7 @@ def see(db: Database, moment: Moment) -> str:
     )
 
 
-def mustered(db: Database, known: int | None = None) -> frozenset[str]:
+def mustered(db: Database, known: int | None = None) -> frozenset[UnitId]:
     """Return the units for which a roll was ever imported."""
     rows = db.run(
         "SELECT unit FROM {musters} WHERE position <= :p", p=FOREVER if known is None else known

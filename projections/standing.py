@@ -244,7 +244,16 @@ def plead(db: Database, entries: Sequence[Entry]) -> None:
         match fact:
             case service.Contested():
                 rows.append(
-                    (directive, officer, position, "contested", None, at, fact.actor, fact.reason)
+                    (
+                        directive,
+                        officer,
+                        position,
+                        "contested",
+                        None,
+                        at,
+                        fact.actor,
+                        fact.reason,
+                    )
                 )
             case service.Decided():
                 rows.append(
@@ -252,7 +261,16 @@ def plead(db: Database, entries: Sequence[Entry]) -> None:
                 )
             case service.Exempted():
                 rows.append(
-                    (directive, officer, position, "exempted", fact.clause, at, fact.by, fact.reason)
+                    (
+                        directive,
+                        officer,
+                        position,
+                        "exempted",
+                        fact.clause,
+                        at,
+                        fact.by,
+                        fact.reason,
+                    )
                 )
             case _:
                 msg = f"{fact.stored} is not a plea"
@@ -331,7 +349,13 @@ def recount(db: Database, keys: Sequence[Key]) -> None:
         )  # fmt: skip
         counts = hourly and not moved
         marks += [
-            (directive, officer, one.position, row.served_by, found.bits[one.position] if counts else 0)
+            (
+                directive,
+                officer,
+                one.position,
+                row.served_by,
+                found.bits[one.position] if counts else 0,
+            )
             for one in mine
         ]
     write(db, standing, marks)
@@ -384,7 +408,16 @@ def write(
     """Write new values into rows that are there."""
     db.standing.clear()
     if standing:
-        names = ("directive", "officer", "unit", "read_at", "acknowledged_at", "complied_at", "due_at", "moved")
+        names = (
+            "directive",
+            "officer",
+            "unit",
+            "read_at",
+            "acknowledged_at",
+            "complied_at",
+            "due_at",
+            "moved",
+        )
         db.stage("stage_standing", names, sorted(standing, key=itemgetter(0, 1)))
         db.run(
             "UPDATE {standing} SET unit = n.unit, read_at = n.read_at,"

@@ -95,7 +95,7 @@ def _tallied(
     def part(where: str) -> list[tuple[Any, ...]]:
         marks = ", ".join(f"CAST(SUM((marks >> {bit}) & 1) AS BIGINT)" for bit in range(3))
         return db.tuples(
-            f"SELECT unit, 0, {marks}, 0, 0, CAST(-SUM((marks >> 3) & 1) AS BIGINT)"  # noqa: S608
+            f"SELECT unit, 0, {marks}, 0, 0, CAST(-SUM((marks >> 3) & 1) AS BIGINT)"
             f" FROM {{answers}} WHERE directive = :d AND {where} GROUP BY unit",
             d=name,
             t=at,
@@ -106,7 +106,10 @@ def _tallied(
     exact = f"kind = {EXACT} AND at <= :t"
     if now - at < at - directive.issued_at:
         own = {row[0]: list(row[1:]) for row in tally(exact, f"kind = {TOTAL}")}
-        parts = [(tally(f"kind = {HOURLY} AND at > :h"), sub), (part("at > :t AND at < :u"), sub)]
+        parts = [
+            (tally(f"kind = {HOURLY} AND at > :h"), sub),
+            (part("at > :t AND at < :u"), sub),
+        ]
     else:
         own = {row[0]: list(row[1:]) for row in tally(exact, f"kind = {HOURLY} AND at < :h")}
         parts = [(part("at >= :h AND at <= :t"), add)]
@@ -138,7 +141,9 @@ def _act_terms(rules: Asked) -> tuple[list[str], dict[str, object]]:
     return terms, values
 
 
-def _officers(db: Database, directive: Directive, rules: Asked, moment: Moment) -> tuple[str, dict[str, object]]:
+def _officers(
+    db: Database, directive: Directive, rules: Asked, moment: Moment
+) -> tuple[str, dict[str, object]]:
     """Return a SELECT of the bound without pleas: unit, served, read, ack, act and due columns."""
     known = FOREVER if moment.known is None else moment.known
     dues, values = _act_terms(rules)
@@ -157,7 +162,7 @@ def _officers(db: Database, directive: Directive, rules: Asked, moment: Moment) 
         f", {due} AS due_{n}" for n, due in enumerate(dues)
     )
     sql = (
-        f"SELECT r.unit AS unit, s.officer AS officer, a.read_at AS read_at, a.acknowledged_at AS acknowledged_at{more}"  # noqa: S608
+        f"SELECT r.unit AS unit, s.officer AS officer, a.read_at AS read_at, a.acknowledged_at AS acknowledged_at{more}"
         " FROM {standing} s JOIN " + roll.see(db, moment) + " r ON r.officer = s.officer"
         " LEFT JOIN (SELECT officer, MIN(at) AS read_at,"
         " MIN(CASE WHEN level > 1 THEN at END) AS acknowledged_at,"
@@ -182,7 +187,7 @@ def _counted(
     overdue = " OR ".join(f"(due_{n} <= :t AND act_{n} IS NULL)" for n in acts) or "1 = 0"
     db.read_whole()
     rows = db.run(
-        f"SELECT unit, COUNT(*), COUNT(read_at), COUNT(acknowledged_at),"  # noqa: S608
+        f"SELECT unit, COUNT(*), COUNT(read_at), COUNT(acknowledged_at),"
         f" SUM(CASE WHEN {complied} THEN 1 ELSE 0 END), 0, 0,"
         f" SUM(CASE WHEN {overdue} THEN 1 ELSE 0 END) FROM ({sql}) x GROUP BY unit",
         **values,
@@ -206,7 +211,8 @@ def pleading(
     seen = " AND position <= :p AND at <= :t"
     pleas: dict[str, list[Plea]] = {}
     for row in db.run(
-        "SELECT officer, at, position, kind, clause FROM {pleas} WHERE directive = :d" + seen
+        "SELECT officer, at, position, kind, clause FROM {pleas} WHERE directive = :d"
+        + seen
         + " ORDER BY at, position",
         **params,
     ):
@@ -232,8 +238,10 @@ def pleading(
     ).fetchall()  # fmt: skip
     for unit, officer, served, received in rows:
         if officer in pleas:
-            yield unit, officer, assembled(
-                rules, served, received, answers.get(officer, ()), pleas[officer]
+            yield (
+                unit,
+                officer,
+                assembled(rules, served, received, answers.get(officer, ()), pleas[officer]),
             )
 
 
@@ -257,7 +265,9 @@ def assembled(
     return Officer(served, rules.dues(received, served), read, acknowledged, acts, pleas)
 
 
-def unserved(db: Database, directive: Directive, name: str, moment: Moment, tree: Tree) -> list[UnitId]:
+def unserved(
+    db: Database, directive: Directive, name: str, moment: Moment, tree: Tree
+) -> list[UnitId]:
     """Return the units in scope that have yet to serve, at a moment."""
     return sorted(scope(directive, tree) - hops.served(db, name, moment))
 
@@ -280,7 +290,7 @@ def pending(
         return {}
     term = roll.see(db, moment)
     rows = db.run(
-        f"SELECT r.unit, COUNT(*) FROM {term} r WHERE {condition}{_BOUND} GROUP BY r.unit",  # noqa: S608
+        f"SELECT r.unit, COUNT(*) FROM {term} r WHERE {condition}{_BOUND} GROUP BY r.unit",
         d=name,
         t=moment.at,
         p=FOREVER if moment.known is None else moment.known,
@@ -290,7 +300,13 @@ def pending(
 
 
 def waiting(
-    db: Database, name: str, directive: Directive, moment: Moment, tree: Tree, after: str, limit: int
+    db: Database,
+    name: str,
+    directive: Directive,
+    moment: Moment,
+    tree: Tree,
+    after: str,
+    limit: int,
 ) -> list[tuple[str, UnitId, int, str]]:
     """Return who matches where the unit has yet to serve: officer, unit, rank, duty, by id."""
     units = unserved(db, directive, name, moment, tree)
@@ -299,7 +315,7 @@ def waiting(
     condition, values = matching(db, directive, tree, units)
     term = roll.see(db, moment)
     rows = db.run(
-        f"SELECT r.officer, r.unit, r.rank, r.duty FROM {term} r WHERE {condition}{_BOUND}"  # noqa: S608
+        f"SELECT r.officer, r.unit, r.rank, r.duty FROM {term} r WHERE {condition}{_BOUND}"
         " AND r.officer > :after ORDER BY r.officer LIMIT :limit",
         d=name,
         t=moment.at,
@@ -311,9 +327,7 @@ def waiting(
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
-def overdue(
-    db: Database, name: str, moment: Moment
-) -> list[tuple[str, UnitId, Micros, int]]:
+def overdue(db: Database, name: str, moment: Moment) -> list[tuple[str, UnitId, Micros, int]]:
     """Return who is overdue at a moment: clause, unit, due, officers; by clause, unit, due."""
     directive = db.directive(name, moment.known)
     if directive.state_at(moment.at) != "in_force":
@@ -326,7 +340,7 @@ def overdue(
             continue
         db.read_whole()
         for unit, due, officers in db.run(
-            f"SELECT unit, due_{n}, COUNT(*) FROM ({sql}) x"  # noqa: S608
+            f"SELECT unit, due_{n}, COUNT(*) FROM ({sql}) x"
             f" WHERE due_{n} <= :t AND act_{n} IS NULL GROUP BY unit, due_{n}",
             **values,
         ):
@@ -335,6 +349,12 @@ def overdue(
         exempt, free, _ = freed(officer.pleas, moment.at, rules.required)
         for n, clause in enumerate(rules.required):
             due, done = officer.dues[n], officer.acts[n]
-            if due is not None and due <= moment.at and done is None and not exempt and n not in free:
+            if (
+                due is not None
+                and due <= moment.at
+                and done is None
+                and not exempt
+                and n not in free
+            ):
                 found[clause, unit, due] = found.get((clause, unit, due), 0) + 1
     return [(*key, count) for key, count in sorted(found.items())]

@@ -45,7 +45,14 @@ def _table(name: str, *columns: "Column[int] | Column[str]") -> Table:
     return Table(name, metadata, *columns, sqlite_with_rowid=False)
 
 
-FORCE = _table("force", _int("position", key=True), _int("at"), _text("force"), _text("name"), _text("timezone"))
+FORCE = _table(
+    "force",
+    _int("position", key=True),
+    _int("at"),
+    _text("force"),
+    _text("name"),
+    _text("timezone"),
+)
 """What the force is called, by entry."""
 
 UNITS = _table(
@@ -105,7 +112,17 @@ ROLL = _table(
 carried on. `gone` is 0 in service, 1 retired, 2 died. Two changes at one instant: the
 earlier entry's row is empty (`until` = `at`).
 """
-FIELDS = ("unit", "rank", "duty", "gone", "name", "belt_no", "designation", "joined_on", "phone")
+FIELDS = (
+    "unit",
+    "rank",
+    "duty",
+    "gone",
+    "name",
+    "belt_no",
+    "designation",
+    "joined_on",
+    "phone",
+)
 
 MUSTERS = _table("musters", _text("unit", key=True), _int("position"))
 """The entry by which a unit's roll was first imported."""
@@ -232,7 +249,9 @@ TALLY = _table(
 )
 """Changes of the counts, by directive, instant or hour, and leaf unit; rolled up by the query."""
 
-TALLY_PARTS = _table("tally_parts", _text("directive", key=True), _text("officer", key=True), _text("parts"))
+TALLY_PARTS = _table(
+    "tally_parts", _text("directive", key=True), _text("officer", key=True), _text("parts")
+)
 """What a moved officer put into the tally: ``[[at, unit, [counts]], …]``."""
 
 INDEXES: tuple[Index, ...] = (
@@ -258,27 +277,27 @@ CHECKPOINTS = Table(
 )
 """How far the projections have read the ledger, and what lets a page go fast."""
 
-STAGES = (
-    "CREATE TEMPORARY TABLE IF NOT EXISTS stage_keys (n BIGINT, directive TEXT, officer TEXT)",
-    "CREATE TEMPORARY TABLE IF NOT EXISTS stage_standing (directive TEXT, officer TEXT, unit TEXT,"
-    " read_at BIGINT, acknowledged_at BIGINT, complied_at BIGINT, due_at BIGINT, moved SMALLINT)",
-    "CREATE TEMPORARY TABLE IF NOT EXISTS stage_marks (directive TEXT, officer TEXT,"
-    " position BIGINT, unit TEXT, marks SMALLINT)",
-    "CREATE TEMPORARY TABLE IF NOT EXISTS stage_tally (directive TEXT, kind INTEGER, at BIGINT,"
-    " unit TEXT, " + ", ".join(f"{count} BIGINT" for count in COUNTS) + ")",
-    "CREATE TEMPORARY TABLE IF NOT EXISTS seen_roll (officer TEXT PRIMARY KEY, unit TEXT,"
-    " rank SMALLINT, duty TEXT, gone SMALLINT)",
-    "CREATE TEMPORARY TABLE IF NOT EXISTS seen_officers (officer TEXT PRIMARY KEY)",
-    "CREATE TEMPORARY TABLE IF NOT EXISTS seen_units (unit TEXT PRIMARY KEY)",
-)
+_STAGES = {
+    "stage_keys": "n BIGINT, directive TEXT, officer TEXT",
+    "stage_standing": "directive TEXT, officer TEXT, unit TEXT, read_at BIGINT,"
+    " acknowledged_at BIGINT, complied_at BIGINT, due_at BIGINT, moved SMALLINT",
+    "stage_marks": "directive TEXT, officer TEXT, position BIGINT, unit TEXT, marks SMALLINT",
+    "stage_tally": "directive TEXT, kind INTEGER, at BIGINT, unit TEXT, "
+    + ", ".join(f"{count} BIGINT" for count in COUNTS),
+    "seen_roll": "officer TEXT PRIMARY KEY, unit TEXT, rank SMALLINT, duty TEXT, gone SMALLINT",
+    "seen_officers": "officer TEXT PRIMARY KEY",
+    "seen_units": "unit TEXT PRIMARY KEY",
+}
 """Where a page lays its keys and new values, so that one statement joins them all."""
 
 
 def stages(dialect: str) -> tuple[str, ...]:
     """Return the statements that make a connection's stages; ids compare by their bytes."""
-    if dialect == "sqlite":
-        return STAGES
-    return tuple(stage.replace(" TEXT", ' TEXT COLLATE "C"') for stage in STAGES)
+    text = "TEXT" if dialect == "sqlite" else 'TEXT COLLATE "C"'
+    return tuple(
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ({fields.replace('TEXT', text)})"
+        for name, fields in _STAGES.items()
+    )
 
 
 def create(conn: Connection) -> None:

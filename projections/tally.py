@@ -9,6 +9,7 @@ were exempted put everything in at its instant, kept in `tally_parts` to be take
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import orjson
 
@@ -32,7 +33,9 @@ class Deltas:
     def __init__(self) -> None:
         self.rows: dict[tuple[str, int, Micros, str], list[int]] = {}
 
-    def add(self, directive: str, kind: int, at: Micros, unit: str, count: int, by: int) -> None:
+    def add(
+        self, directive: str, kind: int, at: Micros, unit: str, count: int, by: int
+    ) -> None:
         """Change one count."""
         key = (directive, kind, at, unit)
         row = self.rows.get(key)
@@ -74,7 +77,9 @@ class Deltas:
 
     def write(self, db: Database) -> None:
         """Add everything to the tally, and leave no row that counts nothing."""
-        rows = sorted((*key, *counts) for key, counts in self.rows.items() if any(counts))
+        rows: list[tuple[Any, ...]] = sorted(
+            (*key, *counts) for key, counts in self.rows.items() if any(counts)
+        )
         self.rows.clear()
         if not rows:
             return
@@ -83,11 +88,11 @@ class Deltas:
             return
         db.stage("stage_tally", ("directive", "kind", "at", "unit", *COUNTS), rows)
         db.run(
-            f"INSERT INTO {{tally}} (directive, kind, at, unit, {_NAMES})"  # noqa: S608
+            f"INSERT INTO {{tally}} (directive, kind, at, unit, {_NAMES})"
             f" SELECT directive, kind, at, unit, {_NAMES} FROM stage_tally WHERE true"
             f" ON CONFLICT (directive, kind, at, unit) DO UPDATE SET {_SUMS}"
         )
-        if any(min(row[4:]) < 0 for row in rows):  # type: ignore[type-var]
+        if any(count < 0 for row in rows for count in row[4:]):
             db.run(
                 "DELETE FROM {tally} WHERE (directive, kind, at, unit) IN"
                 " (SELECT directive, kind, at, unit FROM stage_tally)"
@@ -143,4 +148,3 @@ def store_parts(db: Database, parts: Mapping[tuple[str, str], list[Part]]) -> No
         ("directive", "officer", "parts"),
         ((*key, orjson.dumps(value).decode()) for key, value in sorted(parts.items())),
     )
-

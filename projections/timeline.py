@@ -37,7 +37,7 @@ def entries(
     after = 0
     while True:
         page = db.run(
-            "SELECT notification_id, originator_id, originator_version, topic, state"  # noqa: S608
+            "SELECT notification_id, originator_id, originator_version, topic, state"
             f" FROM stored_events WHERE ({where}) AND notification_id > :after"
             " AND notification_id <= :known ORDER BY notification_id LIMIT :limit",
             after=after,
@@ -62,7 +62,14 @@ def _concerns(fact: Fact, name: str, officer: str | None) -> bool:
             )
         case relay.OfficersServed():
             return officer is None or officer in fact.officers
-        case relay.Received() | relay.ReceivedAgain() | relay.Acknowledged() | relay.Forwarded() | relay.Reminded() | relay.Escalated():
+        case (
+            relay.Received()
+            | relay.ReceivedAgain()
+            | relay.Acknowledged()
+            | relay.Forwarded()
+            | relay.Reminded()
+            | relay.Escalated()
+        ):
             return officer is None
         case _:
             return True
@@ -76,14 +83,16 @@ def _hour(at: datetime, zone: tzinfo) -> str:
     return at.astimezone(zone).isoformat(" ", "minutes")
 
 
-def sentence(entry: Entry, zone: tzinfo = UTC) -> str:  # noqa: C901, PLR0911, PLR0912 - a table: one line a fact
+def sentence(entry: Entry, zone: tzinfo = UTC) -> str:
     """Return what an entry says, in a sentence; hours beside the entry's own in ``zone``."""
     fact = entry.fact
     parts = entry.stream.split("-", 1)[1].split(".")
     here = parts[1] if len(parts) > 2 else parts[0]  # noqa: PLR2004 - thing.of.office
     match fact:
         case directive.Issued():
-            return f"{fact.order.issuer} issued {fact.number}: {words(fact.order.terms.subject)}."
+            return (
+                f"{fact.order.issuer} issued {fact.number}: {words(fact.order.terms.subject)}."
+            )
         case directive.Amended():
             kind = "materially" if fact.material else "immaterially"
             return f"It was {kind} amended; version {fact.version} is in force."
@@ -112,7 +121,11 @@ def sentence(entry: Entry, zone: tzinfo = UTC) -> str:  # noqa: C901, PLR0911, P
         case relay.Reminded():
             return f"{fact.post} ({fact.officer}) at {here} was reminded to acknowledge."
         case relay.Escalated():
-            to = f"{fact.to_post} ({fact.to_officer})" if fact.to_officer else "nobody: every desk is vacant"
+            to = (
+                f"{fact.to_post} ({fact.to_officer})"
+                if fact.to_officer
+                else "nobody: every desk is vacant"
+            )
             passed = f", passing {', '.join(fact.passed)} (vacant)" if fact.passed else ""
             return (
                 f"{_many(fact.officers, 'officer', 'officers')} of {here} overdue with "
@@ -131,7 +144,9 @@ def sentence(entry: Entry, zone: tzinfo = UTC) -> str:  # noqa: C901, PLR0911, P
         case service.Decided():
             return f"{fact.by} decided the contest of {here}: {fact.outcome}."
         case service.Exempted():
-            return f"{fact.by} exempted {here} from {fact.clause or 'all of it'}: {fact.reason}."
+            return (
+                f"{fact.by} exempted {here} from {fact.clause or 'all of it'}: {fact.reason}."
+            )
         case roll_call.Held():
             absent = f", {len(fact.absent):,} absent" if fact.absent else ""
             verb = "acknowledged" if fact.kind == "acknowledged" else "complied"
@@ -143,7 +158,7 @@ def sentence(entry: Entry, zone: tzinfo = UTC) -> str:  # noqa: C901, PLR0911, P
             return other(fact, here)
 
 
-def other(fact: Fact, here: str) -> str:  # noqa: PLR0911 - a table: one line a fact
+def other(fact: Fact, here: str) -> str:
     """Return what a fact of the force or the roll says, in a sentence."""
     match fact:
         case force.Established():
