@@ -27,7 +27,7 @@ from office.work import Work, prepare, working
 from projections import directives as cited
 from projections import force as known_force
 from projections import rebuild, tables
-from projections.database import Database, Moment
+from projections.database import Database, Folded, Moment
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int | None], None]
@@ -44,7 +44,7 @@ class Office:
         self.home = home
         self.now = home.clock(now)
         self._trees: dict[tuple[int, int], Any] = {}
-        self._folded: dict[str, tuple[int, Directive]] = {}
+        self._folded: Folded = {}
         self.store = self._open()
         try:
             self._prepare()
@@ -106,7 +106,7 @@ class Office:
 
     @contextmanager
     def _working(self) -> Iterator[Work]:
-        with working(self.store, self.home.office, self._clock()) as work:
+        with working(self.store, self.home.office, self._clock(), self._folded) as work:
             yield work
 
     @contextmanager

@@ -16,7 +16,7 @@ from ledger.codec import Entry, decode, encode
 from ledger.memory import uncollected
 from ledger.store import Store, Transaction, head, select_entries, stream_heads
 from projections import page, tables
-from projections.database import Database
+from projections.database import Database, Folded
 
 RULE = "farman"
 """The actor of what follows by rule."""
@@ -25,8 +25,10 @@ RULE = "farman"
 class Work:
     """A command under way."""
 
-    def __init__(self, tx: Transaction, office: str, now: datetime) -> None:
-        self.db = Database(tx.conn, tx.bulk_insert)
+    def __init__(
+        self, tx: Transaction, office: str, now: datetime, folded: Folded | None = None
+    ) -> None:
+        self.db = Database(tx.conn, tx.bulk_insert, folded=folded)
         self.office = office
         self._tx = tx
         self._versions: dict[str, int] = {}
@@ -68,6 +70,8 @@ class Work:
         """Append facts to their streams, in order, and project them as one page."""
         if not facts:
             return []
+        if any(stream.startswith("directive-") for stream, _ in facts):
+            self.db.folded = None  # what this transaction writes may yet be rolled back
         unknown = {stream for stream, _ in facts} - self._versions.keys()
         if unknown:
             heads = stream_heads(self.db.conn, sorted(unknown))
@@ -91,10 +95,15 @@ class Work:
 
 
 @contextmanager
-def working(store: Store, office: str, now: datetime) -> Iterator[Work]:
-    """Do one command's work; it is durable when the block ends."""
+def working(
+    store: Store, office: str, now: datetime, folded: Folded | None = None
+) -> Iterator[Work]:
+    """Do one command's work; it is durable when the block ends.
+
+    ``folded`` keeps directives from one work to the next, as they were committed.
+    """
     with uncollected(), store.writing() as tx:
-        yield Work(tx, office, now)
+        yield Work(tx, office, now, folded)
 
 
 def prepare(store: Store, *, rehearsal: bool) -> None:

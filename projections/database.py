@@ -29,6 +29,9 @@ def _statement(sql: str, prefix: str) -> TextClause:
     return text(sql.format_map({name: prefix + name for name in NAMES}))
 
 
+Folded = dict[str, tuple[int, Directive]]
+
+
 class Bulk(Protocol):
     """Puts many rows into a table at once."""
 
@@ -54,8 +57,8 @@ class Database:
     """Rows of `standing` as read in this transaction and not written since."""
     trees: dict[tuple[int, int], Any] | None = None
     """Trees as readers of this store found them; a writer, who may roll back, has none."""
-    folded: dict[str, tuple[int, Directive]] | None = None
-    """Directives as readers found them, with the version of the stream."""
+    folded: Folded | None = None
+    """Directives as they were committed, with the version of the stream."""
 
     def __post_init__(self) -> None:
         self.dialect = self.conn.dialect.name

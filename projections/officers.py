@@ -165,7 +165,10 @@ def _bound(
         if not exempt:
             due = open_due(whole.dues, whole.acts, free)
             if due is None:
-                due = max((d for d in whole.dues if d is not None), default=None)
+                due = max(
+                    (d for n, d in enumerate(whole.dues) if d is not None and n not in free),
+                    default=None,
+                )
         complied = last_of([act for n, act in enumerate(whole.acts) if n not in free])
         found.append(
             Stands(
