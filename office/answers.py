@@ -36,6 +36,8 @@ from projections.database import Database, Moment
 CHUNK = 20_000
 """Lines of a file decided and committed at once: in random order they touch most pages of the
 tables, so the more at once, the fewer times each page is written."""
+LONGEST = 10_000
+"""Characters of a note and a reference to evidence."""
 CHANNELS = ("phone", "sms", "paper", "desk", "cli", "web")
 Progress = Callable[[str, int, int | None], None]
 
@@ -181,7 +183,10 @@ class Clerk:
         now = self.work.now
         outcomes: list[bool | str] = []
         for ask, (at, wording) in zip(asks, whole, strict=True):
-            directive, officer, kind, _, clause, *_ = ask
+            directive, officer, kind, _, clause, _, note, evidence = ask
+            if len(note or "") + len(evidence or "") > LONGEST:
+                outcomes.append(f"A note or evidence holds at most {LONGEST:,} characters.")
+                continue
             key = (directive, officer, wording.asked)
             state = self.states.get(key)
             issued, ended = self._ends[directive]

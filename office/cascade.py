@@ -30,7 +30,12 @@ def run(work: Work, name: str, cause: Micros = 0) -> frozenset[UnitId]:
         relays = hops.relays(work.db, name)
         match next_action(directive, tree, relays, roll.mustered(work.db)):
             case Forward(given):
-                _forward(work, name, tree, relays, given)
+                # A unit that came under one which had forwarded gets it when it came.
+                late = {u for u, relay_ in relays.items() if relay_.forwarded_at is not None}
+                hops_ = tuple(
+                    (unit, to, max(at, cause) if unit in late else at) for unit, to, at in given
+                )
+                _forward(work, name, tree, relays, hops_)
             case Serve(units):
                 for at, some in _by_instant(units, cause):
                     _serve(work, name, directive, some, at)

@@ -21,16 +21,20 @@ from office.work import Work
 BATCH = 500
 """Jobs in one transaction, at most."""
 Outcomes = list[bool | str]
+"""For each answer of a job: new, known already, or why it is refused."""
 Run = Callable[[Callable[[Work], list[Outcomes]]], list[Outcomes]]
 
 
-def committed(run: Run, jobs: Sequence[Job]) -> list[Outcomes]:
-    """Commit jobs in one transaction, or each in its own if another writer came between."""
+def committed(run: Run, jobs: Sequence[Job]) -> list[Outcomes | Contended]:
+    """Commit jobs in one transaction, or each in its own if another writer came between.
+
+    A job that is overtaken by itself, too, comes back as the conflict, alone.
+    """
     try:
-        return run(lambda work: Clerk(work).commit(jobs))
-    except Contended:
+        return list(run(lambda work: Clerk(work).commit(jobs)))
+    except Contended as fault:
         if len(jobs) == 1:
-            raise
+            return [fault]
         return [committed(run, [job])[0] for job in jobs]
 
 
@@ -93,5 +97,9 @@ class Door:
                         answer.set_exception(fault)
                 continue
             for (_, answer), mine in zip(batch, outcomes, strict=True):
-                if not answer.cancelled():
+                if answer.cancelled():
+                    continue
+                if isinstance(mine, Contended):
+                    answer.set_exception(mine)
+                else:
                     answer.set_result(mine)

@@ -80,7 +80,8 @@ def import_force(work: Work, sheet: Sheet, *, dry_run: bool = False) -> dict[str
         for start in range(0, len(facts), 5_000):
             work.append(facts[start : start + 5_000])
         if facts:
-            cascade.follow(work, position=position, cause=0)
+            _check_later(work, sheet)
+            cascade.follow(work, position=position, cause=micros(sheet.since))
     return {
         "units": units.counts(),
         "posts": posts.counts(),
@@ -108,6 +109,21 @@ def _check(before: Tree, sheet: Sheet) -> None:
             )
     if flaws:
         raise Unaccepted("With what is known, this file makes no command tree.", flaws)
+
+
+def _check_later(work: Work, sheet: Sheet) -> None:
+    """What is dated back must leave a command tree at every later change, too."""
+    since = micros(sheet.since)
+    for (at,) in work.db.tuples(
+        "SELECT DISTINCT at FROM {units} WHERE at > :t ORDER BY at", t=since
+    ):
+        faults = known.tree(work.db, Moment(at)).faults()
+        if faults:
+            when = work.recorded_at.fromtimestamp(at / 1_000_000, sheet.since.tzinfo)
+            raise Unaccepted(
+                f"With what is known, this file makes no command tree from {when.isoformat()} on.",
+                [Flaw(None, "units", unit, reason) for unit, reason in faults],
+            )
 
 
 def _unit(

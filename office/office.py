@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from domain.directive import Directive, Order, Terms
-from domain.errors import Misused, Refused, Unavailable, Unknown
+from domain.errors import Contended, Misused, Refused, Unavailable, Unknown
 from domain.fact import Micros, Text, micros
 from domain.force import Post, Tree, Unit
 from ledger.store import Store, head
@@ -27,7 +27,7 @@ from office.work import Work, prepare, working
 from projections import directives as cited
 from projections import force as known_force
 from projections import rebuild, tables
-from projections.database import Database, Folded, Moment
+from projections.database import Database, Folded
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int | None], None]
@@ -268,22 +268,26 @@ class Office:
         )
 
     def commit(self, jobs: Sequence[Job]) -> list[list[bool | str]]:
-        """Commit jobs of answers in one transaction: what the door's thread does."""
+        """Commit jobs of answers in one transaction: what the door's thread does.
 
-        def run(command: Callable[[Work], list[list[bool | str]]]) -> list[list[bool | str]]:
-            with self._working() as work:
-                return command(work)
+        Raises:
+            Contended: another writer was first with one of them, alone, too.
 
-        return committed(run, jobs)
+        """
+        outcomes: list[list[bool | str]] = []
+        for outcome in committed(self._run, jobs):
+            if isinstance(outcome, Contended):
+                raise outcome
+            outcomes.append(outcome)
+        return outcomes
+
+    def _run(self, command: Callable[[Work], list[list[bool | str]]]) -> list[list[bool | str]]:
+        with self._working() as work:
+            return command(work)
 
     def door(self) -> Door:
         """Return the door for many concurrent senders; enter it as an async context."""
-
-        def run(command: Callable[[Work], list[list[bool | str]]]) -> list[list[bool | str]]:
-            with self._working() as work:
-                return command(work)
-
-        return Door(run)
+        return Door(self._run)
 
     def _through_door(self, jobs: Sequence[Job]) -> list[list[bool | str]]:
         async def submit() -> list[list[bool | str]]:
@@ -464,10 +468,16 @@ class Office:
                 version=version,
             )
 
-    def hops(self, ref: str) -> dict[str, Any]:
+    def hops(
+        self,
+        ref: str,
+        *,
+        as_of: datetime | None = None,
+        known_at: int | datetime | None = None,
+    ) -> dict[str, Any]:
         """List a directive's step at each unit."""
         with self._reading() as db:
-            return questions.hops(db, ref, Moment(self._now()))
+            return questions.hops(db, ref, questions.moment(db, self._now(), as_of, known_at))
 
     def overdue(
         self, *, unit: str | None = None, as_of: datetime | None = None

@@ -117,6 +117,7 @@ def status(
     counted = status_.standing(db, name, asked, now, version)
     top = _unit(counted.tree, unit)
     zone_ = zone(db)
+    told = counted.directive if counted.directive.versions else current
     shown = [] if top is None else _levels(counted.tree, top, depth)
     relays = (
         {} if counted.state == "not_issued" else hops_.relays(db, name, asked, frozenset(shown))
@@ -125,7 +126,7 @@ def status(
     return {
         "directive": name,
         "number": current.number,
-        "subject": words(current.version_at(asked.at).terms.subject),
+        "subject": words(told.version_at(asked.at).terms.subject),
         "issued_at": _at(current.issued_at, zone_),
         "state": counted.state,
         "as_of": _at(asked.at, zone_),
@@ -262,18 +263,21 @@ def hops(db: Database, ref: str, asked: Moment) -> dict[str, Any]:
     name = directives.find(db, ref)
     zone_ = zone(db)
     tree = force.tree(db, asked)
+    relays = hops_.relays(db, name, asked)
     rows = {
         row[0]: row[1:]
-        for row in db.run(
-            "SELECT unit, parent, via, received_at, acknowledged_at, forwarded_at, served_at,"
-            " vacant_since, sender FROM {hops} WHERE directive = :d",
-            d=name,
+        for row in db.tuples(
+            "SELECT unit, parent, sender, vacant_since FROM {hops} WHERE directive = :d", d=name
         )
+        if row[0] in relays
     }
     order = [unit for unit in (tree.below(tree.root) if tree.root else ()) if unit in rows]
     found = []
     for unit in order:
-        parent, via, received, acknowledged, forwarded, served, vacant, sender = rows[unit]
+        parent, sender, vacant = rows[unit]
+        relay = relays[unit]
+        received = relay.received_at or 0
+        acknowledged, forwarded = relay.acknowledged_at, relay.forwarded_at
         held = officers_.held_by(tree, unit)
         if held is not None:
             held = {**held, "vacant_since": _at(held["vacant_since"], zone_)}  # type: ignore[arg-type]
@@ -285,17 +289,17 @@ def hops(db: Database, ref: str, asked: Moment) -> dict[str, Any]:
                 "kind": tree.units[unit].kind,
                 "parent": parent,
                 "sender": sender,
-                "via": via,
+                "via": relay.via,
                 "received_at": _at(received, zone_),
                 "acknowledged_at": _at(acknowledged, zone_),
                 "forwarded_at": _at(forwarded, zone_),
-                "served_at": _at(served, zone_),
+                "served_at": _at(relay.served_at, zone_),
                 "dwell_seconds": max(0, end - received) // SECOND,
                 "unacknowledged_seconds": max(
                     0, (asked.at if acknowledged is None else acknowledged) - received
                 )
                 // SECOND,
-                "forwarded_by_rule": vacant is not None,
+                "forwarded_by_rule": vacant is not None and forwarded is not None,
                 "held_by": held,
             }
         )

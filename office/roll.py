@@ -4,9 +4,11 @@ Every command ends with what follows from it: charges that end with a posting, u
 serve because their roll arrived, officers whom a standing directive now binds.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
+
+import orjson
 
 from domain import force, roll
 from domain.errors import Misused, Refused, Unknown
@@ -21,6 +23,8 @@ from projections.database import Moment
 _SLICE = 10_000
 """Officers written at once."""
 REMARKS = 1_000
+LARGEST = 250_000
+"""Bytes of lines in one fact: with the rest of it less than 256 KiB."""
 _FIELDS = ("belt_no", "name", "rank", "designation", "duty", "joined_on", "phone")
 Progress = Callable[[str, int, int | None], None]
 
@@ -71,9 +75,13 @@ def import_roll(
             listed += sum(1 for now in known.values() if now["gone"] == 0)
             stream = roll.roll_stream(unit, work.office)
             if new or (not corrected and unit not in strength["mustered"]):
-                facts.append((stream, _fact(roll.Mustered, about, unit, new)))
-            if corrected:
-                facts.append((stream, _fact(roll.Corrected, about, unit, corrected)))
+                facts += [
+                    (stream, _fact(roll.Mustered, about, unit, lines)) for lines in _sized(new)
+                ]
+            facts += [
+                (stream, _fact(roll.Corrected, about, unit, lines))
+                for lines in (_sized(corrected) if corrected else ())
+            ]
             strength["mustered"].add(unit)
             done += len(some)
             waiting += len(new) + len(corrected)
@@ -98,6 +106,18 @@ def import_roll(
         "position": work.head,
         "remarks": remarks[:REMARKS],
     }
+
+
+def _sized(lines: list[Line]) -> Iterator[list[Line]]:
+    """Yield the lines in lists that one fact holds; one empty list if there are none."""
+    start = size = 0
+    for n, line in enumerate(lines):
+        more = len(orjson.dumps(line)) + 1
+        if size + more > LARGEST:
+            yield lines[start:n]
+            start, size = n, 0
+        size += more
+    yield lines[start:]
 
 
 def _fact(cls: Any, about: dict[str, Any], unit: str, lines: list[Line]) -> Fact:

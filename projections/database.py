@@ -53,6 +53,8 @@ class Database:
     """A rebuild: what is counted is counted once, at the end."""
     directives: dict[str, Directive] = field(default_factory=dict)
     """Directives as folded so far in this transaction."""
+    upto: int | None = None
+    """While a page is applied: the entry it has come to. What the ledger holds beyond is not yet."""
     standing: dict[tuple[str, str], Any] = field(default_factory=dict)
     """Rows of `standing` as read in this transaction and not written since."""
     trees: dict[tuple[int, int], Any] | None = None
@@ -147,6 +149,9 @@ class Database:
         if known is None and directive in self.directives:
             return self.directives[directive]
         name = stream(directive, directive.rsplit("-", 2)[0])
+        now = known is None
+        if now:
+            known = self.upto
         kept = self.folded if known is None else None
         if kept is not None:
             version = stream_heads(self.conn, [name]).get(name, 0)
@@ -158,7 +163,7 @@ class Database:
             if known is None or position <= known
         ]
         folded = DIRECTIVE.fold(history)  # type: ignore[arg-type]  # the stream holds only its facts
-        if known is None:
+        if now:
             self.directives[directive] = folded
             if kept is not None:
                 kept[directive] = (len(history), folded)

@@ -77,11 +77,11 @@ def apply(db: Database, entries: Sequence[Entry]) -> None:
         return
     start = 0
     for end in range(1, len(entries) + 1):
-        if (
-            end == len(entries)
-            or _APPLY[type(entries[end].fact)] is not _APPLY[type(entries[start].fact)]
-        ):
-            _APPLY[type(entries[start].fact)](db, entries[start:end])
+        apply_ = _APPLY[type(entries[start].fact)]
+        if end == len(entries) or _APPLY[type(entries[end].fact)] is not apply_:
+            db.upto = entries[end - 1].position
+            apply_(db, entries[start:end])
             start = end
+    db.upto = None
     db.mark("position", entries[-1].position)
     db.mark("recorded_at", micros(entries[-1].fact.recorded_at))

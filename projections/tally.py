@@ -92,12 +92,11 @@ class Deltas:
             f" SELECT directive, kind, at, unit, {_NAMES} FROM stage_tally WHERE true"
             f" ON CONFLICT (directive, kind, at, unit) DO UPDATE SET {_SUMS}"
         )
-        if any(count < 0 for row in rows for count in row[4:]):
-            db.run(
-                "DELETE FROM {tally} WHERE (directive, kind, at, unit) IN"
-                " (SELECT directive, kind, at, unit FROM stage_tally)"
-                + "".join(f" AND {count} = 0" for count in COUNTS)
-            )
+        db.run(
+            "DELETE FROM {tally} WHERE (directive, kind, at, unit) IN"
+            " (SELECT directive, kind, at, unit FROM stage_tally)"
+            + "".join(f" AND {count} = 0" for count in COUNTS)
+        )
 
 
 def moved_parts(officer: Officer, spans: Sequence[Span], required: Sequence[str]) -> list[Part]:

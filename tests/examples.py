@@ -228,6 +228,7 @@ EXAMPLES: tuple[Fact, ...] = (
         kind="acknowledged",
         officers=(KARVANDI,),
         absent=(PIRZARI,),
+        notes={KARVANDI: "late", PIRZARI: "ill"},
         diary="14",
         version=1,
         text=ORDER_TEXT,

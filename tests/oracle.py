@@ -20,8 +20,8 @@ Instants
 Strength
 - Who is listed again after he left begins a new spell: services, answers, contests and
   exemptions of the earlier spell stay in it. A standing directive serves him anew.
-- What he is said to be while not on the strength (before, after) is refused; a second
-  retirement is a repeat.
+- What he is said to be while not on the strength (before, after) is refused; to leave again in
+  the same way is a repeat.
 - A charge may be assumed before the posting to its unit; what ends it is a later posting to
   another unit. An officer may hold several posts; a roll row ends no charge but by moving him
   or by naming his successor.
@@ -234,6 +234,7 @@ class Strength(_OfOfficer):
     """He came on the strength, or left it."""
 
     on: bool
+    died: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -880,10 +881,11 @@ class Oracle:
         at = self._begin(at)
         self._officer(officer)
         changed = self.books.spell(officer, at) is not None
-        if not changed and not any(s.at <= at for s in self.books.of(Strength, officer)):
-            raise No(f"{officer} was not yet on the strength then.")
+        before = self.books.latest(Strength, officer, at=at)
+        if not changed and (before is None or before.died != died):
+            raise No(f"{officer} was not on the strength then.")
         if changed:
-            self._say(Strength(at=at, officer=officer, on=False))
+            self._say(Strength(at=at, officer=officer, on=False, died=died))
             self._cascade()
         return {"officer": officer, "changed": changed}
 
@@ -1065,8 +1067,12 @@ class Oracle:
             self._say(Received(at=at, directive=name, unit=unit, sender=sender))
         for at, _, sender, unit in ways:
             receipt = books.relay(Received, name, unit)
+            passed_on = books.relay(Forwarded, name, sender)
             if (
                 receipt is not None
+                # A unit that was moved since has the directive: nothing is sent to it again.
+                and passed_on is not None
+                and at == passed_on.at
                 and receipt.sender not in {None, sender}
                 and books.relay(ReceivedAgain, name, unit) is None
             ):

@@ -56,15 +56,18 @@ def given(decider: Decider[C, S, E], *history: E) -> Given[C, S, E]:
 ASKED_FOR = os.environ.get("FARMAN_EXAMPLES")
 
 
-def examples(usually: int) -> settings:
+def examples(usually: int, *, shrink: bool = True) -> settings:
     """Return settings for that many examples, always the same; or for as many as asked for.
 
-    ``FARMAN_EXAMPLES=5000`` tries that many new ones.
+    ``FARMAN_EXAMPLES=5000`` tries that many new ones, and always shrinks what fails: where an
+    example is slow, the shortest that fails takes minutes to find.
     """
+    phases = [Phase.explicit, Phase.generate, Phase.shrink]
     return settings(
         max_examples=int(ASKED_FOR or usually),
         derandomize=ASKED_FOR is None,
         deadline=None,
-        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        phases=phases if shrink or ASKED_FOR else phases[:2],
         suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
     )

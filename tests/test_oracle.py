@@ -321,7 +321,7 @@ def test_retirement_and_death_release_and_a_new_spell_begins_unbound() -> None:
     told = Told()
     ref = told.issue("north")
     assert told.at(5).retire("n1", died=True)["changed"]
-    assert not told.oracle.retire("n1")["changed"]
+    assert not told.oracle.retire("n1", died=True)["changed"]
     assert told.numbers(ref, "population", as_of=hour(4)) == (3,)
     assert told.numbers(ref, "population") == (2,)
     told.at(6).import_roll([row("n1", "n1")])

@@ -53,6 +53,27 @@ def test_the_policy_of_2024_keeps_what_each_kind_of_clause_says() -> None:
     assert read.terms.lineage.reissues
 
 
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [
+        ("grace: PT3H", "grace"),
+        ("precedence: routine", "precedence"),
+        ("forward: on_acknowledgement", "forward"),
+    ],
+)
+def test_an_amendment_refuses_what_it_cannot_change(field: str, told: str) -> None:
+    text = (EXAMPLES / "directives" / "kp-2020-01-whatsapp.md").read_text("utf-8")
+    now, units = order("kp-2020-01-whatsapp.md", "kp.yaml"), tree("kp.yaml")
+    lines = [line for line in text.split("\n") if not line.startswith(f"{told}:")]
+    lines.insert(1, field)
+    changed = directive_file.parse("\n".join(lines).encode(), "order.md")
+    with pytest.raises(BadFile) as refused:
+        orders.amendment(changed, units, now)
+    assert told in [problem.column for problem in refused.value.problems]
+    same = directive_file.parse(text.encode(), "order.md")
+    assert orders.amendment(same, units, now) == now.terms
+
+
 def test_every_unknown_unit_and_post_is_told_with_the_nearest() -> None:
     text = (EXAMPLES / "directives" / "kp-2020-01-whatsapp.md").read_text("utf-8")
     text = text.replace("addressees: [hq]", "addressees: [hq, malaknd]")

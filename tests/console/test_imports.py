@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 HEAVY = {
     "aiokafka",
@@ -25,6 +26,20 @@ HEAVY = {
     "xlsxwriter",
     "yaml",
 }
+
+OTHERS = {
+    "aiokafka",
+    "cryptography",
+    "faust",
+    "numpy",
+    "psycopg",
+    "pyarrow",
+    "pydantic_settings",
+    "python_calamine",
+    "xlsxwriter",
+    "yaml",
+}
+"""What a plain question of a home on SQLite has no use for."""
 
 PROGRAM = """
 import sys
@@ -51,6 +66,12 @@ def test_help_loads_nothing_heavy() -> None:
 def test_a_commands_help_loads_nothing_heavy() -> None:
     # typer itself reads the words of the command with pydantic.
     assert loaded("answers", "import", "--help") & HEAVY <= {"pydantic"}
+
+
+def test_a_question_loads_nothing_of_other_stores_and_formats(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path / "home"))
+    assert loaded("init", *home) & OTHERS == set()
+    assert loaded("status", *home) & OTHERS == set()
 
 
 def test_the_version_loads_nothing_heavy() -> None:

@@ -318,7 +318,7 @@ def finish(story: Story, cuts: list[int], late: list[UnitId]) -> None:
 
 
 @each(stories(), CUTS)
-@examples(200)
+@examples(60)
 def test_a_cascade_reaches_everybody_it_should_and_ends(story: Story, cuts: list[int]) -> None:
     finish(story.begin(), cuts, sorted(story.force.units))
     reach = scope(story.state, story.force)
@@ -331,7 +331,7 @@ def test_a_cascade_reaches_everybody_it_should_and_ends(story: Story, cuts: list
 
 
 @each(stories(), CUTS)
-@examples(200)
+@examples(60)
 def test_nobody_is_forwarded_to_or_served_twice(story: Story, cuts: list[int]) -> None:
     finish(story.begin(), cuts, [])
     once: dict[type[Event], list[UnitId]] = {
@@ -350,7 +350,7 @@ def test_nobody_is_forwarded_to_or_served_twice(story: Story, cuts: list[int]) -
 
 
 @each(stories(), CUTS, st.integers(0, 8))
-@examples(200)
+@examples(60)
 def test_a_cascade_that_was_cut_ends_as_if_it_had_not_been(
     story: Story, cuts: list[int], steps: int
 ) -> None:
@@ -365,7 +365,7 @@ def test_a_cascade_that_was_cut_ends_as_if_it_had_not_been(
 
 
 @each(stories())
-@examples(100)
+@examples(60)
 def test_every_unit_receives_at_the_instant_of_who_passed_it_on(story: Story) -> None:
     finish(story.begin(), [], [])
     for where, relay in story.relays.items():
@@ -375,7 +375,7 @@ def test_every_unit_receives_at_the_instant_of_who_passed_it_on(story: Story) ->
 
 
 @each(stories())
-@examples(100)
+@examples(60)
 def test_every_history_of_a_relay_can_be_replayed(story: Story) -> None:
     finish(story.begin(), [], sorted(story.force.units))
     for where, relay in story.relays.items():

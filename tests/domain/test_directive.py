@@ -314,7 +314,7 @@ def run(commands: list[Command]) -> list[Event]:
 
 
 @each(st.lists(COMMANDS, max_size=12))
-@examples(150)
+@examples(100)
 def test_every_history_can_be_replayed(commands: list[Command]) -> None:
     history = run(commands)
     state = DIRECTIVE.fold(history)
@@ -324,13 +324,13 @@ def test_every_history_can_be_replayed(commands: list[Command]) -> None:
 
 
 @each(st.lists(COMMANDS, max_size=12))
-@examples(150)
+@examples(100)
 def test_doubled_commands_change_nothing(commands: list[Command]) -> None:
     assert run([command for command in commands for _ in range(2)]) == run(commands)
 
 
 @each(st.lists(COMMANDS, max_size=12))
-@examples(150)
+@examples(100)
 def test_versions_come_into_force_in_the_order_of_their_numbers(
     commands: list[Command],
 ) -> None:

@@ -267,13 +267,13 @@ def run(commands: list[Command]) -> list[Event]:
 
 
 @each(st.lists(COMMANDS, max_size=14))
-@examples(200)
+@examples(100)
 def test_every_history_can_be_replayed(commands: list[Command]) -> None:
     RELAY.fold(run(commands))
 
 
 @each(st.lists(COMMANDS, max_size=14))
-@examples(200)
+@examples(100)
 def test_doubled_commands_change_nothing(commands: list[Command]) -> None:
     # A second fact of service with the same officers never comes: whom a unit is to serve is
     # asked of who has not been served.
@@ -290,7 +290,7 @@ def test_doubled_commands_change_nothing(commands: list[Command]) -> None:
 
 
 @each(st.lists(COMMANDS, max_size=14))
-@examples(200)
+@examples(100)
 def test_each_step_is_taken_once(commands: list[Command]) -> None:
     history = run(commands)
     for cls in (Received, ReceivedAgain, Acknowledged, Reminded):
@@ -302,7 +302,7 @@ def test_each_step_is_taken_once(commands: list[Command]) -> None:
 
 
 @each(st.lists(COMMANDS, max_size=10), st.lists(COMMANDS, max_size=6))
-@examples(200)
+@examples(100)
 def test_what_holds_is_never_taken_back(before: list[Command], after: list[Command]) -> None:
     early, late = RELAY.fold(run(before)), RELAY.fold(run(before + after))
     for step in ("received_at", "sender", "acknowledged_at", "forwarded_at", "served_at"):

@@ -286,7 +286,7 @@ SPANS = st.lists(st.tuples(st.none() | TIMES, st.none() | TIMES), max_size=4)
 
 
 @each(TIMES, SPANS)
-@examples(400)
+@examples(100)
 def test_the_times_overdue_agree_with_the_count_at_every_instant(
     served: Micros, acts: list[tuple[Micros | None, Micros | None]]
 ) -> None:
@@ -316,7 +316,7 @@ PLEAS = st.lists(
 
 
 @each(PLEAS, st.tuples(st.none() | TIMES, st.none() | TIMES))
-@examples(300)
+@examples(100)
 def test_who_is_exempt_stays_so_and_neither_complies_nor_is_overdue(
     pleas: list[Plea], acts: tuple[Micros | None, Micros | None]
 ) -> None:

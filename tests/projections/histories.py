@@ -15,18 +15,14 @@ from hypothesis import strategies as st
 from console.files.answers_file import AnswerRow
 from domain.directive import Order, Population
 from domain.errors import FarmanError
-from domain.fact import ClauseId, UnitId
+from domain.fact import UnitId
 from office.office import Office
-from tests.examples import CERTIFY, HAZARA, HQ, MALAKAND, NINE, QUIT, SAIDU, SWAT
+from tests.examples import CERTIFY, DPO, HAZARA, HQ, MALAKAND, NINE, PPO, QUIT, RPO, SWAT
 from tests.projections.small import (
-    ABBOTTABAD,
     CERTIFIED,
-    DPO,
     HOURLY,
     OFFICERS,
     POSTS,
-    PPO,
-    RPO,
     UNITS,
     act,
     described,
@@ -109,7 +105,7 @@ class History:
             lines.append(f"{clock:%d %H:%M}  {command}({words})")
         return "\n".join(lines)
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """Let hypothesis print the commands instead of what they are made of."""
         printer.text(f"\n{self}\n")
 
@@ -125,7 +121,7 @@ def _issue(office: Office, kind: int, ago: int) -> None:
     office.issue(ORDERS[kind], text(kind), at=_ago(office, ago), again=True)
 
 
-def _amend(office: Office, ref: str, wording: int, material: bool, ago: int) -> None:  # noqa: FBT001
+def _amend(office: Office, ref: str, wording: int, material: bool, ago: int) -> None:
     office.amend(
         ref, WORDINGS[wording], text(0x50 + wording), material=material, at=_ago(office, ago)
     )
@@ -233,9 +229,7 @@ ANSWERING = st.one_of(
         clause=st.sampled_from(["", QUIT, CERTIFY]),
         ago=AGO,
     ),
-    _told(
-        "answers", lines=st.lists(st.tuples(REF, WHO, KIND, AGO), min_size=2, max_size=8)
-    ),
+    _told("answers", lines=st.lists(st.tuples(REF, WHO, KIND, AGO), min_size=2, max_size=8)),
     _told(
         "roll_call",
         ref=REF,
@@ -272,7 +266,13 @@ MOVING = st.one_of(
     _told(
         "force",
         change=st.sampled_from(
-            ["swat<hazara", "swat<malakand", "kohistan<hazara", "swat-saidu<hq", "abbottabad<swat"]
+            [
+                "swat<hazara",
+                "swat<malakand",
+                "kohistan<hazara",
+                "swat-saidu<hq",
+                "abbottabad<swat",
+            ]
         ),
         ago=AGO,
     ),
@@ -301,7 +301,9 @@ RULING = st.one_of(
 )
 STEP = st.tuples(
     st.sampled_from([0, 1, 13, 60, 61, 400]),
-    st.one_of(ISSUING, ANSWERING, ANSWERING, ANSWERING, PLEADING, MOVING, MOVING, DESKWORK, RULING),
+    st.one_of(
+        ISSUING, ANSWERING, ANSWERING, ANSWERING, PLEADING, MOVING, MOVING, DESKWORK, RULING
+    ),
 )
 
 
@@ -310,6 +312,3 @@ def histories(draw: st.DrawFn, longest: int = 24) -> History:
     """Draw a history that begins with a directive or two."""
     first = draw(st.lists(st.tuples(st.just(0), ISSUING), min_size=1, max_size=2))
     return History(first + draw(st.lists(STEP, min_size=10, max_size=longest)))
-
-
-__all__ = ["ABBOTTABAD", "ClauseId", "History", "SAIDU", "histories"]
