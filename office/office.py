@@ -477,7 +477,8 @@ class Office:
     ) -> dict[str, Any]:
         """List a directive's step at each unit."""
         with self._reading() as db:
-            return questions.hops(db, ref, questions.moment(db, self._now(), as_of, known_at))
+            moment = questions.moment(db, self._now(), as_of, known_at)
+            return questions.hops(db, ref, moment, everything=as_of is None)
 
     def overdue(
         self, *, unit: str | None = None, as_of: datetime | None = None

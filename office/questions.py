@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from domain.errors import Misused, Unknown
-from domain.fact import SECOND, Micros, UnitId, instant, micros, words
+from domain.fact import FOREVER, SECOND, Micros, UnitId, instant, micros, words
 from domain.force import Tree
 from domain.relay import Relay
 from ledger.codec import encode
@@ -258,12 +258,15 @@ def officers(
     }
 
 
-def hops(db: Database, ref: str, asked: Moment) -> dict[str, Any]:
-    """List a directive's step at each unit, from the top down."""
+def hops(db: Database, ref: str, asked: Moment, *, everything: bool = False) -> dict[str, Any]:
+    """List a directive's step at each unit, from the top down.
+
+    ``everything``: all that is written down, also what is dated a little after the clock.
+    """
     name = directives.find(db, ref)
     zone_ = zone(db)
     tree = force.tree(db, asked)
-    relays = hops_.relays(db, name, asked)
+    relays = hops_.relays(db, name, Moment(FOREVER, asked.known) if everything else asked)
     rows = {
         row[0]: row[1:]
         for row in db.tuples(

@@ -56,12 +56,11 @@ NAMES = ("Swat", "Internal Accountability Branch", "Counter Terrorism Department
 @pytest.mark.parametrize("width", [80, 94, 120])
 @pytest.mark.parametrize("whole", [9, 97_243, 2_219_131])
 def test_counts_are_never_cut(width: int, whole: int) -> None:
-    units: dict[str, Unit] = {
-        "hq": Unit(UnitId("hq"), "hq", {"en": "Central Police Office"}, None)
-    }
+    units = {UnitId("hq"): Unit(UnitId("hq"), "hq", {"en": "Central Police Office"}, None)}
     rows = []
     for place, name in enumerate(NAMES):
-        units[f"u{place}"] = Unit(UnitId(f"u{place}"), "region", {"en": name}, UnitId("hq"))
+        unit = UnitId(f"u{place}")
+        units[unit] = Unit(unit, "region", {"en": name}, UnitId("hq"))
         rows.append({"unit": f"u{place}", "name": name, **_counts(whole // 3)})
     answer = {"unit": "hq", "units": rows, **_counts(whole)}
     made = tables.counts(answer, NAMES[1], Tree(units, {}), Console(width=width))
@@ -109,8 +108,8 @@ def test_officers_times_are_never_cut(width: int, unit: str) -> None:
 def test_hops_and_overdue_name_units_and_desks_whole() -> None:
     name = "PS South Waziristan Lower 13"
     units = {
-        "hq": Unit(UnitId("hq"), "hq", {"en": "Central Police Office"}, None),
-        "ps": Unit(UnitId("ps"), "station", {"en": name}, UnitId("hq")),
+        UnitId("hq"): Unit(UnitId("hq"), "hq", {"en": "Central Police Office"}, None),
+        UnitId("ps"): Unit(UnitId("ps"), "station", {"en": name}, UnitId("hq")),
     }
     desk = Post(PostId("sho"), UnitId("ps"), {"en": "SHO South Waziristan Lower 13"}, 16, True)
     held = {"post": "sho", "officer_id": None, "vacant_since": "2019-01-01T00:00:00+05:00"}
@@ -132,7 +131,7 @@ def test_hops_and_overdue_name_units_and_desks_whole() -> None:
         "oldest_due_at": at,
         "held_by": held,
     }
-    tree, zone = Tree(units, {"sho": desk}), ZoneInfo("Asia/Karachi")
+    tree, zone = Tree(units, {PostId("sho"): desk}), ZoneInfo("Asia/Karachi")
     for draw in (
         tables.hops({"hops": [hop]}, tree, zone),
         tables.overdue({"obligations": [late]}, tree, zone),
