@@ -52,13 +52,13 @@ _NOON = "2020-01-15T12:00:00+05:00"
 _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
     (app, "demo", demo, "demo --officers 20000"),
     (app, "init", home.init, "init --rehearsal --now 2020-01-15T09:00:00+05:00"),
-    (_force, "import", force.import_force, "force import examples/forces/kp.yaml --dry-run"),
+    (_force, "import", force.import_force, "force import examples/kp.yaml --dry-run"),
     (_roll, "import", force.import_roll, "roll import roll.csv --accept-good"),
     (
         _roll,
         "generate",
         force.generate_roll,
-        "roll generate examples/forces/kp.yaml --officers 100000 --seed 7 --out roll.csv",
+        "roll generate examples/kp.yaml --officers 100000 --seed 7 --out roll.csv",
     ),
     (app, "issue", directives.issue, "issue examples/directives/kp-2020-01-whatsapp.md"),
     (app, "amend", directives.amend, "amend 1/2020 order.md --material"),

@@ -393,10 +393,9 @@ def _tell_all(day: Day, issued: Mapping[str, Any], officers: int) -> None:
     same = all(row["same"] for row in checked["projections"])
     seconds = time.monotonic() - day.begun
     above = {unit.id for unit in tree.units.values() if unit.kind in LEVELS}
-    sitting = sorted(  # the highest desks first
-        (hop for hop in tables.sitting(hops) if hop["unit"] in above),
-        key=lambda hop: LEVELS.index(tree.units[hop["unit"]].kind),
-    )
+    # Of those that wait equally long, the highest desk first.
+    hops.sort(key=lambda hop: LEVELS.index(hop["kind"]) if hop["kind"] in LEVELS else 0)
+    sitting = [hop for hop in tables.sitting(hops) if hop["unit"] in above]
     answer = {
         "home": str(day.home.path),
         "directive": day.ref,
@@ -447,7 +446,7 @@ def _draw_sitting(
     console.print()
     console.print("Sitting on it: received, and not acknowledged by the desk", style="bold")
     for hop in sitting[:SHOWN]:
-        waiting = words.duration((HOURS[-1] - hop["received_at"]).total_seconds())
+        waiting = words.duration(hop["unacknowledged_seconds"])
         console.print(f"  {waiting:>7}  {tables.held_by(hop['held_by'], tree, ZONE)}")
     if (more := len(sitting) - SHOWN) > 0:
         console.print(f"  and {more} more: farman hops")

@@ -17,11 +17,11 @@ from console import output
 from domain.errors import Flaw, Misused, Unaccepted
 
 if TYPE_CHECKING:
-    from office.office import Office
     from rich.console import Console
 
     from console.settings import Settings
     from office.home import Home
+    from office.office import Office
 
 _VALUED = ("--home", "--now")
 

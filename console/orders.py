@@ -56,6 +56,7 @@ def amendment(file: DirectiveFile, tree: Tree, now: Order) -> Terms:
         "issuer": new.issuer == now.issuer,
         "precedence": new.precedence == now.precedence,
         "forward": new.forward == now.forward,
+        "grace": new.grace == now.grace,
         "addressees": set(new.addressees) == set(now.addressees),
         "population": _whom(new.population) == _whom(now.population),
         "standing": new.standing == now.standing,

@@ -113,48 +113,92 @@ def status(answer: Answer, tree: "Tree", zone: ZoneInfo) -> Drawing:
 
 
 def counts(answer: Answer, name: object, tree: "Tree", console: "Console") -> "Table":
-    """Return the table of counts: a row for each unit, the whole as the last one."""
+    """Return the table of counts: a row for each unit, the whole as the last one.
+
+    Numbers and names are never cut: where it is narrow, a percentage alone tells who is
+    served, long names go over two lines, and the bar goes where it leaves them too little.
+    """
+    from rich.padding import Padding
     from rich.text import Text
 
-    top = answer["unit"]
-    level = len(list(tree.above(top)))
+    top = len(list(tree.above(answer["unit"])))
     rows = [
-        ("  " * (len(list(tree.above(unit["unit"]))) - level - 1) + unit["name"], unit)
+        (2 * (len(list(tree.above(unit["unit"]))) - top - 1), str(unit["name"]), unit)
         for unit in answer["units"]
     ]
-    rows.append((words.named(name), answer))
-    cells = [_counted(unit) for _, unit in rows]
-    headers = ("Bound", "Served", "Acknowledged", "Complied", "Overdue")
-    widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
-    # What the numbers leave belongs to the names first, and then to the bar.
-    gap = 1 if console.width < _NARROW + 14 else 2
-    room = console.width - sum(widths) - gap * len(widths)
-    longest = max(4, *(len(label) for label, _ in rows))
-    label_width = min(longest, max(12, room - _BAR - gap))
-    bar = min(_LONGEST_BAR, room - label_width - gap)
-    bar = bar if bar >= _BAR else 0
-    columns = ["Unit", *headers]
+    rows.append((0, words.named(name), answer))
+    longest = max(4, *(indent + len(text) for indent, text, _ in rows))
+    form, gap, room = _form([unit for _, _, unit in rows], longest, console.width)
+    fits = room >= min(longest, _NAME) + gap + _BAR
+    label = min(longest, room - gap - _BAR if fits else max(room, _LEAST))
+    bar = min(_LONGEST_BAR, room - gap - label) if fits else 0
+    columns = ["Unit", *form]
+    place = 4  # beside what it draws
     if bar:
-        columns.insert(columns.index("Acknowledged") + 1, "")
-    made = table(*columns, right=headers)
+        columns.insert(place, "")
+    made = table(*columns, right=form)
     made.padding = (0, gap - 1, 0, 0)  # the box itself parts the columns by one
-    made.columns[0].width = label_width
-    made.columns[0].overflow = "ellipsis"
-    made.columns[0].no_wrap = True
-    for (label, unit), row in zip(rows, cells, strict=True):
-        shown: list[str | Text] = [label, *row]
+    made.columns[0].width = label
+    made.columns[0].overflow = "fold"
+    for indent, text, unit in rows:
+        shown: list[str | Text | Padding] = [
+            Padding(Text(text), (0, 0, 0, indent)),
+            *(write(unit) for write in form.values()),
+        ]
         if bar:
             drawn = words.bar(unit["acknowledged"], unit["population"], bar)
             colour = "bold" if unit is answer else _pace(unit, answer)
-            shown.insert(columns.index("Acknowledged") + 1, Text(drawn, colour))
+            shown.insert(place, Text(drawn, colour))
         if unit is answer and made.row_count:
             made.add_section()
         made.add_row(*shown, style="bold" if unit is answer else None)
     return made
 
 
-_BAR, _LONGEST_BAR = 6, 20
+_BAR, _LONGEST_BAR = 5, 20
 """Columns of the bar of what is acknowledged; under the first it says nothing."""
+_NAME, _LEAST = 20, 8
+"""Columns of the names beside a bar, and however narrow it is."""
+
+_Form: TypeAlias = "dict[str, Callable[[Answer], str]]"
+
+
+def _form(units: Sequence[Answer], longest: int, width: int) -> tuple[_Form, int, int]:
+    """Choose the columns of counts; return them, the gap, and what they leave of ``width``."""
+    for form, gap in ((_FULL, 2), (_FULL, 1), (_SHORT, 2), (_SHORT, 1)):
+        taken = sum(max(len(head), *map(len, map(form[head], units))) for head in form)
+        room = width - taken - gap * len(form)
+        if room >= longest + gap + _BAR:
+            break
+    return form, gap, room
+
+
+def _share(name: str) -> Callable[[Answer], str]:
+    return lambda unit: words.share(unit[name], unit["population"])
+
+
+def _bound(unit: Answer) -> str:
+    return words.count(unit["population"])
+
+
+def _late(unit: Answer) -> str:
+    return words.count(unit["overdue"]) if unit["overdue"] else "-"
+
+
+_FULL: _Form = {
+    "Bound": _bound,
+    "Served": _share("served"),
+    "Acknowledged": _share("acknowledged"),
+    "Complied": _share("complied"),
+    "Overdue": _late,
+}
+_SHORT: _Form = {
+    "Bound": _bound,
+    "Served": lambda unit: words.percent(unit["served"], unit["population"]),
+    "Ack.": _share("acknowledged"),
+    "Complied": _share("complied"),
+    "Overdue": _late,
+}
 
 
 _SLOW, _LAGGING = 0.5, 0.9
@@ -168,17 +212,6 @@ def _pace(unit: Answer, whole: Answer) -> str:
     here = unit["acknowledged"] / unit["population"]
     pace = here * whole["population"] / whole["acknowledged"]
     return "red" if pace < _SLOW else "yellow" if pace < _LAGGING else "green"
-
-
-def _counted(unit: Answer) -> list[str]:
-    whole = unit["population"]
-    return [
-        words.count(whole),
-        words.share(unit["served"], whole),
-        words.share(unit["acknowledged"], whole),
-        words.share(unit["complied"], whole),
-        words.count(unit["overdue"]) if unit["overdue"] else "-",
-    ]
 
 
 def desks(answer: Answer, tree: "Tree", zone: tzinfo) -> list[str]:
@@ -265,37 +298,36 @@ def officers(answer: Answer, zone: tzinfo) -> Drawing:
         if not rows:
             console.print("No officer stands so.")
             return
-        wide = console.width >= _NARROW + 14
-        made = table(
-            "Officer",
-            "Unit",
-            "BPS",
-            "Served",
-            *(["Read"] if wide else []),
-            "Ack.",
-            "Complied",
-            "Due",
-            right=("BPS",),
-        )
-        made.padding = (0, 1, 0, 0)
-        for column in made.columns:
-            column.no_wrap = True
-            column.overflow = "ellipsis"
-        for row in rows:
-            note = (
-                "contested" if row.get("contested") else "exempt" if row.get("exempt") else ""
+
+        def acknowledged(row: Answer) -> str:
+            return words.hour(row["acknowledged_at"], zone) or (
+                "" if row["served_at"] else "not served"
             )
-            made.add_row(
-                str(row["officer_id"]),
-                str(row["unit"]),
-                str(row["rank"]),
-                words.hour(row["served_at"], zone),
-                *([words.hour(row["read_at"], zone)] if wide else []),
-                words.hour(row["acknowledged_at"], zone),
-                words.hour(row["complied_at"], zone),
-                note or words.hour(row["due_at"], zone),
-                style="red" if row.get("overdue") else None,
-            )
+
+        columns: dict[str, Callable[[Answer], str]] = {
+            "Officer": lambda row: str(row["officer_id"]),
+            "Unit": lambda row: str(row["unit"]),
+            "BPS": lambda row: str(row["rank"]),
+            "Served": lambda row: words.hour(row["served_at"], zone),
+            "Read": lambda row: words.hour(row["read_at"], zone),
+            "Ack.": acknowledged,
+            "Complied": lambda row: words.hour(row["complied_at"], zone),
+            "Due": lambda row: _note(row) or words.hour(row["due_at"], zone),
+        }
+        # What is told the least by goes first; ids go over two lines before a time is cut.
+        gap = 1
+        for spare in ("", "Read", "BPS", "Served"):
+            columns.pop(spare, None)
+            cells = {head: list(map(write, rows)) for head, write in columns.items()}
+            taken = sum(max(len(head), *map(len, each)) for head, each in cells.items())
+            gap = 2 if taken + 2 * (len(cells) - 1) <= console.width else 1
+            if taken + gap * (len(cells) - 1) <= console.width:
+                break
+        made = table(*cells, right=("BPS",))
+        made.padding = (0, gap - 1, 0, 0)
+        _times(made, all_but=("Officer", "Unit"))
+        for row, shown in zip(rows, zip(*cells.values(), strict=True), strict=True):
+            made.add_row(*shown, style="red" if row.get("overdue") else None)
         console.print(made)
         if answer.get("next"):
             console.print()
@@ -304,22 +336,36 @@ def officers(answer: Answer, zone: tzinfo) -> Drawing:
     return draw
 
 
-def held_by(desk: Answer | None, tree: "Tree", zone: tzinfo) -> str:
+def _note(row: Answer) -> str:
+    return "contested" if row.get("contested") else "exempt" if row.get("exempt") else ""
+
+
+def _times(made: "Table", *, all_but: Sequence[str]) -> None:
+    """Keep every column in one piece, but those named: they go over several lines."""
+    for column in made.columns:
+        column.no_wrap = column.header not in all_but
+        column.overflow = "ellipsis" if column.no_wrap else "fold"
+
+
+def held_by(desk: Answer | None, tree: "Tree", zone: tzinfo, *, since: bool = True) -> str:
     """Name the desk that answers for a unit: its title, or that it is vacant."""
     if not desk or not desk.get("post"):
         return "no head"
     post = tree.posts.get(desk["post"])
     title = words.named(post.title) if post else str(desk["post"])
-    since = words.instant(desk.get("vacant_since"), zone)
     if desk.get("officer_id"):
         return title
-    return f"{title}, VACANT" + (f" since {since.day} {since:%b %Y}" if since else "")
+    at = words.instant(desk.get("vacant_since"), zone) if since else None
+    return f"{title}, VACANT" + (f" since {at.day} {at:%b %Y}" if at else "")
 
 
 def hops(answer: Answer, tree: "Tree", zone: tzinfo) -> Drawing:
-    """Draw the hops in the order of the tree; then who sits on it."""
+    """Draw the hops in the order of the tree, and how long each desk has not acknowledged."""
 
     def draw(console: "Console") -> None:
+        from rich.padding import Padding
+        from rich.text import Text
+
         by_unit = {hop["unit"]: hop for hop in answer["hops"]}
         order = [u for u in tree.below(*([tree.root] if tree.root else [])) if u in by_unit]
         wide = console.width >= _NARROW + 14
@@ -327,26 +373,24 @@ def hops(answer: Answer, tree: "Tree", zone: tzinfo) -> Drawing:
             "Unit",
             "Received",
             "Acknowledged",
+            "After",
             *(["Forwarded"] if wide else []),
-            "Dwell",
             "Desk",
-            right=("Dwell",),
+            right=("After",),
         )
-        made.padding = (0, 1, 0, 0)
-        for column in made.columns[:-1]:
-            column.no_wrap = True
-        made.columns[0].overflow = "ellipsis"
-        made.columns[0].max_width = 22
+        made.padding = (0, 1 if wide else 0, 0, 0)
+        _times(made, all_but=("Unit", "Desk"))
         for unit in order:
             hop = by_unit[unit]
             depth = len(list(tree.above(unit))) - 1
+            name = Text(words.named(tree.units[unit].name))
             made.add_row(
-                "  " * depth + words.named(tree.units[unit].name),
+                Padding(name, (0, 0, 0, depth * (2 if wide else 1))),
                 words.hour(hop["received_at"], zone),
                 words.hour(hop["acknowledged_at"], zone) or "waiting",
+                _waited(hop),
                 *([words.hour(hop["forwarded_at"], zone) or "waiting"] if wide else []),
-                words.duration(hop["dwell_seconds"]) + ("" if hop["forwarded_at"] else "+"),
-                held_by(hop["held_by"], tree, zone),
+                held_by(hop["held_by"], tree, zone, since=wide),
                 style=None if hop["acknowledged_at"] else "yellow",
             )
         console.print(made)
@@ -355,16 +399,23 @@ def hops(answer: Answer, tree: "Tree", zone: tzinfo) -> Drawing:
         passed = sum(1 for hop in by_unit.values() if hop["forwarded_at"])
         console.print(
             f"{words.several(len(by_unit), 'unit')} received it: {done:,} acknowledged, "
-            f"{passed:,} passed it on; + is still lying there."
+            f"{passed:,} passed it on; + still waits for the desk."
         )
 
     return draw
 
 
+def _waited(hop: Answer) -> str:
+    """Write how long a desk took to acknowledge, with a + while it has not."""
+    return words.duration(hop["unacknowledged_seconds"]) + (
+        "" if hop["acknowledged_at"] else "+"
+    )
+
+
 def sitting(hops_: Sequence[Answer]) -> list[Answer]:
     """Return the hops of units that have not acknowledged, the longest wait first."""
     waiting = [hop for hop in hops_ if hop["received_at"] and not hop["acknowledged_at"]]
-    return sorted(waiting, key=lambda hop: (hop["received_at"], hop["unit"]))
+    return sorted(waiting, key=lambda hop: -hop["unacknowledged_seconds"])
 
 
 def overdue(answer: Answer, tree: "Tree", zone: tzinfo) -> Drawing:
@@ -376,11 +427,10 @@ def overdue(answer: Answer, tree: "Tree", zone: tzinfo) -> Drawing:
             console.print("Nothing is overdue.")
             return
         made = table("Directive", "Clause", "Unit", "Officers", "Oldest due", "Desk")
+        wide = console.width >= _NARROW + 14
         made.columns[3].justify = "right"
-        made.padding = (0, 1, 0, 0)
-        for column in made.columns[:5]:
-            column.no_wrap = True
-            column.overflow = "ellipsis"
+        made.padding = (0, 1 if wide else 0, 0, 0)
+        _times(made, all_but=("Clause", "Unit", "Desk"))
         for row in rows:
             unit = tree.units.get(row["unit"])
             made.add_row(
@@ -389,7 +439,7 @@ def overdue(answer: Answer, tree: "Tree", zone: tzinfo) -> Drawing:
                 words.named(unit.name) if unit else row["unit"],
                 words.count(row["officers"]),
                 words.hour(row["oldest_due_at"], zone),
-                held_by(row["held_by"], tree, zone),
+                held_by(row["held_by"], tree, zone, since=wide),
             )
         console.print(made)
 

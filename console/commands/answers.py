@@ -21,7 +21,7 @@ from console.commands.options import (
 from console.completion import posts
 from domain.errors import Misused
 
-CHUNK = 10_000
+CHUNK = 20_000
 """Lines that are decided, appended and shown together."""
 
 Clause = Annotated[
@@ -111,7 +111,7 @@ def contest(
 ) -> None:
     """Contest a directive for an officer, or decide his contest.
 
-    --reason contests; --decide with --by decides.     A contest stops no deadline.
+    --reason contests; --decide with --by decides. A contest stops no deadline.
     """
     this = call(ctx)
     if decide is None:

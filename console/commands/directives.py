@@ -46,7 +46,8 @@ def amend(
 ) -> None:
     """Change a directive's subject, clauses or text by a new file.
 
-    Nothing is wiped.     Answers given stay as they are. Only a material amendment asks for new ones.
+    Nothing is wiped: answers given stay as they are. Only a material amendment asks for new
+    ones.
     """
     from console import orders
     from console.files import directive_file
@@ -139,7 +140,7 @@ def replay(
     """Play a directive's history in the terminal.
 
     It goes at the pace in which things happened; what many did at once is told together.
-        Without a terminal it prints the lines and never waits. Ctrl-C ends it.
+    Without a terminal it prints the lines and never waits. Ctrl-C ends it.
     """
     from console import player
 

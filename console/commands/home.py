@@ -81,8 +81,9 @@ def rebuild(
 ) -> None:
     """Make every projection anew from the ledger, or check them.
 
-    They are made beside the live ones and swapped.     With --check they are folded into an empty store and compared by digest; exits with 1,
-    naming the first row that differs, when one is not what the ledger says.
+    They are made beside the live ones and swapped. With --check they are folded into an empty
+    store and compared by digest; exits with 1, naming the first row that differs, when one is
+    not what the ledger says.
     """
     this = call(ctx)
     with this.office() as office, this.progress() as progress:

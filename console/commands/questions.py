@@ -13,6 +13,7 @@ State = Literal[
     "open",
     "overdue",
     "served",
+    "unserved",
     "read",
     "unread",
     "acknowledged",
@@ -46,7 +47,8 @@ def status(
 ) -> None:
     """Show how a directive stands, unit by unit.
 
-    Without REF, every directive in a line.     Numbers are of officers, each counted under his unit at that instant.
+    Without REF, every directive in a line. Numbers are of officers, each counted under his
+    unit at that instant.
     """
     this = call(ctx)
     instant, known = this.instant(as_of, "--as-of"), this.known(known_at)
@@ -189,7 +191,8 @@ def export(
 ) -> None:
     """Write rows to a CSV, JSON lines, Parquet or XLSX file.
 
-    How every officer stands, the ledger's entries, or the hops.     The file appears when it is whole; a broken-off export leaves none.
+    How every officer stands, the ledger's entries, or the hops. The file appears when it is
+    whole; a broken-off export leaves none.
     """
     from console import exports
 

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from console.files import cells
 from console.files.problems import Problem, shown
 from console.files.tables import Sheet, opened
-from ledger.memory import uncollected
 from domain.force import CHARGES
 from domain.roll import DUTIES
+from ledger.memory import uncollected
 
 COLUMNS = (
     "officer_id",

@@ -303,20 +303,16 @@ ALTERED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "statement", "told"), ALTERED, ids=[one.statement[:24] for one in ALTERED]
-)
-def test_the_check_names_the_altered_row(
-    busy: Office, name: str, statement: str, told: str
-) -> None:
-    altered(busy, statement)
-    found = {one["name"]: one for one in busy.check()["projections"]}
-    assert [one for one in found if not found[one]["same"]] == [name]
-    pattern = re.escape(told).replace(r"\#", r"\d+").replace(r"\*", ".+")
-    assert re.fullmatch(pattern, found[name]["difference"])
-    assert [one["difference"] for one in found.values() if one["same"]] == [None] * (
-        len(PROJECTIONS) - 1
-    )
+def test_the_check_names_the_altered_row(busy: Office) -> None:
+    for name, statement, told in ALTERED:
+        altered(busy, statement)
+        found = {one["name"]: one for one in busy.check()["projections"]}
+        assert [one for one in found if not found[one]["same"]] == [name], statement
+        pattern = re.escape(told).replace(r"\#", r"\d+").replace(r"\*", ".+")
+        assert re.fullmatch(pattern, found.pop(name)["difference"])
+        assert {one["difference"] for one in found.values()} == {None}
+        rebuild.rebuild(busy.store)
+    assert differences(busy.store) == []
 
 
 def test_every_table_is_altered_once() -> None:

@@ -6,14 +6,16 @@ inside the work on a machine of any speed. The writer's cache is made small, so 
 spills an open transaction into its log instead of keeping it in memory until the commit.
 """
 
+import contextlib
 import json
 import multiprocessing
 import os
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -167,45 +169,48 @@ class Scene:
         answer: dict[str, Any] = json.loads((self.folder / "said.out").read_bytes())
         return answer
 
-    def kill(self, *words: str, after: int) -> None:
-        """Start a command and kill it when the store has grown by so many bytes."""
-        with self.size() as size:
-            start = size()
+    def kill(self, *words: str, after: int, entries: int = 0) -> None:
+        """Start a command and kill it after so many entries, and so many bytes since."""
+        with self.measured() as (entered, size):
+            first = entered()
             process = self.start(*words)
             try:
+                while process.is_alive() and entered() - first < entries:
+                    time.sleep(0.001)
+                start = size()
                 while process.is_alive() and size() - start < after:
                     time.sleep(0.001)
             finally:
                 process.kill()
                 process.join()
         assert process.exitcode == -signal.SIGKILL, (
-            f"before the store had grown by {after}, {self.said(process, words)}"
+            f"before {entries} entries and {after} bytes, {self.said(process, words)}"
         )
 
     @contextmanager
-    def size(self) -> Iterator[Callable[[], int]]:
-        """Give what tells how much has been written into the store."""
-        if self.store == "sqlite":
-            files = [self.home / "farman.db", self.home / "farman.db-wal"]
+    def measured(self) -> Iterator[tuple[Callable[[], int], Callable[[], int]]]:
+        """Give what counts the entries committed, and the bytes written into the store."""
+        with contextlib.closing(self.connection()) as conn:
 
-            def bytes_of_files() -> int:
-                total = 0
-                for file in files:
-                    with suppress(FileNotFoundError):
-                        total += file.stat().st_size
-                return total
-
-            yield bytes_of_files
-            return
-        with psycopg.connect(self.store, autocommit=True) as conn:
-            statement = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
-
-            def bytes_of_log() -> int:
+            def ask(statement: str) -> int:
                 found = conn.execute(statement).fetchone()
                 assert found is not None
                 return int(found[0])
 
-            yield bytes_of_log
+            def entered() -> int:
+                return ask("SELECT count(*) FROM stored_events")
+
+            def size() -> int:
+                if self.store != "sqlite":
+                    return ask("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint")
+                return sum(file.stat().st_size for file in self.home.glob("farman.db*"))
+
+            yield entered, size
+
+    def connection(self) -> "sqlite3.Connection | psycopg.Connection[tuple[Any, ...]]":
+        if self.store != "sqlite":
+            return psycopg.connect(self.store, autocommit=True)
+        return sqlite3.connect(self.home / "farman.db", isolation_level=None)
 
     @contextmanager
     def office(self) -> Iterator[Office]:
@@ -288,11 +293,14 @@ def test_whatever_is_killed_leaves_all_or_none_and_the_same_command_completes_it
     # Answers are committed slice by slice: a kill leaves a prefix.
     issued = scene.head()
     recorded = 0
-    for after in (64 * KIB, 512 * KIB, 1_024 * KIB):
-        scene.kill("answers", "import", file("answers.csv"), "--now", EVENING, after=after)
-        assert recorded <= scene.count("answers") < OFFICERS + OFFICERS // 2
+    for entries in (0, 1, 1_500):
+        scene.kill(
+            "answers", "import", file("answers.csv"), "--now", EVENING,
+            entries=entries, after=32 * KIB,
+        )  # fmt: skip
+        assert recorded + entries <= scene.count("answers") < ACCEPTED - CONTESTED
         recorded = scene.count("answers")
-    assert recorded > 0
+    assert recorded > 1_500
     assert scene.is_sound()
     done = scene.run("answers", "import", file("answers.csv"))
     assert (done["accepted"], done["repeated"], done["refused"]) == (
