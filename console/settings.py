@@ -4,19 +4,11 @@ A secret can come from a file instead: `FARMAN_STORE_FILE` names one whose conte
 value of `FARMAN_STORE`, so that no password stands in an environment or an argument list.
 """
 
-import os
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import Misused, Unavailable
 
@@ -24,13 +16,12 @@ HOME = Path("farman-home")
 SQLITE = "sqlite"
 
 
-class Settings(BaseModel):
-    """What the environment says, checked.
+class Settings(BaseSettings):
+    """What the environment says, checked."""
 
-    Not by pydantic-settings, whose loading takes 30 to 70 ms of every command.
-    """
-
-    model_config = ConfigDict(frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="FARMAN_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     home: Path = Field(HOME, description="where the office keeps its store and its clock")
     store: SecretStr = Field(
@@ -65,17 +56,12 @@ class Settings(BaseModel):
 
         """
         try:
-            said = {
-                name: value
-                for name in cls.model_fields
-                if (value := os.environ.get(f"FARMAN_{name.upper()}"))
-            }
-            return cls.model_validate({**said, "home": home} if home else said)
+            return cls(home=Path(home)) if home else cls()
         except ValidationError as fault:
             first = fault.errors(include_url=False, include_input=False)[0]
             name = "_".join(["FARMAN", *(str(part).upper() for part in first["loc"])])
-            reason = str(first["msg"]).removeprefix("Value error, ")
-            raise Misused(f"{name}: {reason}.") from None
+            said = str(first["msg"]).removeprefix("Value error, ")
+            raise Misused(f"{name}: {said}.") from None
         except OSError as fault:
             raise Unavailable(
                 f"FARMAN_STORE_FILE: {fault.filename} cannot be read: {fault.strerror}."

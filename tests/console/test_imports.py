@@ -18,7 +18,7 @@ HEAVY = {
     "psycopg",
     "pyarrow",
     "pydantic",
-    "pydantic_settings",
+    
     "python_calamine",
     "rich",
     "sqlalchemy",
@@ -34,7 +34,7 @@ OTHERS = {
     "numpy",
     "psycopg",
     "pyarrow",
-    "pydantic_settings",
+    
     "python_calamine",
     "xlsxwriter",
     "yaml",
