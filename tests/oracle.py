@@ -1516,10 +1516,18 @@ class Oracle:
                         found[key] = many + 1, min(oldest, due)
         return found
 
-    def hops(self, ref: str) -> dict[str, dict[str, object]]:
-        """Return each relay by its unit."""
-        issued = self._directive(ref)
-        name, books = issued.directive, self.books
+    def hops(
+        self,
+        ref: str,
+        *,
+        as_of: datetime | None = None,
+        known_at: int | datetime | None = None,
+    ) -> dict[str, dict[str, object]]:
+        """Return each relay by its unit; without an instant also what is dated after the clock."""
+        name = self._directive(ref).directive
+        books = self.books.known(known_at)
+        said = [thing for thing in books.said if as_of is None or thing.at <= as_of]
+        books = Books(said)
         return {
             received.unit: {
                 "via": again.via

@@ -525,6 +525,7 @@ class Play:
             for asked in script.asked:
                 for ref in self.issued:
                     self.agree(office, ref, **self._question(asked))
+                    self.agree_hops(office, ref, **self._question(asked))
                 units = self.oracle.books.units(self.oracle.now)
                 self.agree_overview(office, units[asked.instant % len(units)])
                 for ref in self.issued:
@@ -592,17 +593,26 @@ class Play:
         want = self.oracle.status(ref, depth=9, version=version)
         same(_status(got), _status(want), f"version {version} of {ref}")
 
-    def agree_hops(self, office: Office, ref: str) -> None:
+    def agree_hops(
+        self,
+        office: Office,
+        ref: str,
+        *,
+        as_of: datetime | None = None,
+        known: int | datetime | None = None,
+    ) -> None:
+        """Compare every unit's relay."""
+        position = self.positions[known] if isinstance(known, int) else known
         told = ("via", "received_at", "acknowledged_at", "forwarded_at", "served_at")
         got = {
             hop["unit"]: {name: _shown(hop[name]) for name in told}
-            for hop in office.hops(ref)["hops"]
+            for hop in office.hops(ref, as_of=as_of, known_at=position)["hops"]
         }
         want = {
             unit: {name: _shown(hop[name]) for name in told}
-            for unit, hop in self.oracle.hops(ref).items()
+            for unit, hop in self.oracle.hops(ref, as_of=as_of, known_at=known).items()
         }
-        same(got, want, f"hops of {ref}")
+        same(got, want, f"hops of {ref} as of {as_of and brief(as_of)} known at {known}")
 
     def agree_overview(self, office: Office, unit: str) -> None:
         got = {
