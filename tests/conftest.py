@@ -1,10 +1,15 @@
 """What every test may ask for by name."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from tests import services
+
+# A shell that starts us in the background has programs ignore Ctrl-C, and so would everything
+# that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
