@@ -99,7 +99,7 @@ def sentence(entry: Entry, zone: tzinfo = UTC) -> str:
         case directive.Superseded():
             return f"It was superseded by {fact.by}."
         case directive.Withdrawn():
-            return f"It was withdrawn: {fact.reason}."
+            return f"It was withdrawn: {fact.reason.rstrip('.')}."
         case relay.Received():
             return f"{here} received it from {fact.sender}."
         case relay.ReceivedAgain():
@@ -140,13 +140,11 @@ def sentence(entry: Entry, zone: tzinfo = UTC) -> str:
             on = f", on evidence {fact.evidence}" if fact.evidence else ""
             return f"{here} complied with {what}{on}."
         case service.Contested():
-            return f"{here} contested it: {fact.reason}."
+            return f"{here} contested it: {fact.reason.rstrip('.')}."
         case service.Decided():
             return f"{fact.by} decided the contest of {here}: {fact.outcome}."
         case service.Exempted():
-            return (
-                f"{fact.by} exempted {here} from {fact.clause or 'all of it'}: {fact.reason}."
-            )
+            return f"{fact.by} exempted {here} from {fact.clause or 'all of it'}: {fact.reason.rstrip('.')}."
         case roll_call.Held():
             absent = f", {len(fact.absent):,} absent" if fact.absent else ""
             verb = "acknowledged" if fact.kind == "acknowledged" else "complied"

@@ -18,7 +18,6 @@ HEAVY = {
     "psycopg",
     "pyarrow",
     "pydantic",
-    
     "python_calamine",
     "rich",
     "sqlalchemy",
@@ -34,7 +33,6 @@ OTHERS = {
     "numpy",
     "psycopg",
     "pyarrow",
-    
     "python_calamine",
     "xlsxwriter",
     "yaml",

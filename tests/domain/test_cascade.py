@@ -213,6 +213,20 @@ def test_a_unit_that_came_later_receives_a_standing_directive_and_no_other() -> 
     assert [(unit, to) for unit, to, _ in found.hops] == [(MALAKAND, (DIR,))]
 
 
+def test_a_unit_that_moved_after_it_received_is_not_sent_it_again() -> None:
+    relays = {
+        HQ: done(HAZARA, MALAKAND),
+        HAZARA: done(),
+        MALAKAND: done(SWAT),
+        SWAT: done(SAIDU),
+        SAIDU: done(),
+        DIR: done(),
+    }
+    for standing in (True, False):
+        state = directive(FORCE, HQ, standing=standing)
+        assert next_of(state, relays, force=MOVED) == Finish()
+
+
 def test_a_unit_that_moved_away_after_it_received_is_left_as_it_stands() -> None:
     relays = {HQ: done(MALAKAND), MALAKAND: done(SWAT), SWAT: received()}
     found = next_of(directive(FORCE, MALAKAND), relays, force=MOVED)

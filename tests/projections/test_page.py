@@ -113,6 +113,9 @@ def office(tmp_path: Path, store_url: str) -> Office:
 
 def test_a_page_that_holds_a_whole_story_gives_the_rows_of_its_steps(office: Office) -> None:
     """Mustered, posted, served, answered, freed and asked again within one page."""
+    office.import_roll([listed("N-3", SWAT)])
+    office.transfer("N-3", SAIDU)
+    office.duty("N-3", "leave")
     office.issue(order(HQ, acts=(HOURLY, CERTIFIED), standing=True), text(1))
     office.import_roll([listed("N-1", SWAT), listed("N-2", "abbottabad")])
     office.transfer("N-1", SAIDU)

@@ -166,6 +166,20 @@ def test_a_long_ledger_is_read_in_pages_of_any_size(office: Office, size: int) -
     assert len(told) >= office_entries(office) // size
 
 
+def test_officers_are_settled_in_pages_of_any_size(
+    busy: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy.issue(order(HQ, acts=(HOURLY, CERTIFIED)), text(2))
+    busy.answer("hq-2020-2", "C-1", "complied", clause=QUIT)
+    live = digests(busy.store)
+    for size in (1, 3):
+        monkeypatch.setattr("projections.page.PAGE", size)
+        monkeypatch.setattr("projections.rebuild._BYTES", size)
+        assert differences(busy.store) == []
+        rebuild.rebuild(busy.store)
+        assert digests(busy.store) == live
+
+
 def office_entries(office: Office) -> int:
     with office.store.reading() as conn:
         return len(select_entries(conn, 0, 1_000_000))

@@ -577,7 +577,7 @@ class Play:
         rows = office.officers(ref, as_of=as_of, known_at=position, limit=1_000)["officers"]
         wanted = self.oracle.officers(ref, as_of=as_of, known_at=known)
         same(_by_id(map(_officer, rows)), _by_id(map(_row, wanted)), f"rows {where}")
-        for state in ("overdue", "acknowledged", "complied", "contested", "exempt"):
+        for state in COUNTS[1:] if as_of else ():
             found = office.officers(
                 ref, state=state, as_of=as_of, known_at=position, limit=1_000
             )
@@ -726,12 +726,13 @@ def _status(status: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+FLAGS = ("exempt", "contested", "overdue")
 TIMES = ("served_at", "read_at", "acknowledged_at", "complied_at", "due_at")
 
 
 def _officer(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        **{name: row[name] for name in ("officer_id", "unit", "rank")},
+        **{name: row[name] for name in ("officer_id", "unit", "rank", *FLAGS)},
         **{name: _utc(row[name]) for name in TIMES},
     }
 
@@ -741,6 +742,7 @@ def _row(row: Row) -> dict[str, Any]:
         "officer_id": row.officer_id,
         "unit": row.unit,
         "rank": row.rank,
+        **{name: row.counts(name) for name in FLAGS},
         **{name: _utc(getattr(row, name)) for name in TIMES},
     }
 

@@ -1,0 +1,195 @@
+"""What happened, told in sentences: each fact has its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from domain import directive, relay, service
+from domain.fact import Fact
+from ledger.codec import FACTS, Entry
+from office.office import Office
+from projections.timeline import sentence
+from tests.examples import BARE, EXAMPLES, HAZARA, HQ, KARACHI, PPO, SAIDU, SWAT
+from tests.projections.small import CERTIFIED, after, manned, order, terms, text
+
+REF = "hq-2020-1"
+STREAMS = {
+    "force": "force-kp.hq",
+    "unit": "unit-swat.hq",
+    "post": "post-dpo-swat.hq",
+    "roll": "roll-swat.hq",
+    "officer": "officer-C-2.hq",
+    "directive": f"directive-{REF}.hq",
+    "relay": f"relay-{REF}.swat.hq",
+    "service": f"service-{REF}.C-2.hq",
+    "roll_call": "roll_call-swat-saidu.2020-01-15.1.hq",
+}
+TOLD = {
+    "force.described@1": "force.described of kp.",
+    "unit.established@1": "swat was established.",
+    "unit.renamed@1": "unit.renamed of swat.",
+    "unit.reclassified@1": "unit.reclassified of swat.",
+    "unit.moved@1": "unit.moved of swat.",
+    "post.created@1": "post.created of dpo-swat.",
+    "post.revised@1": "post.revised of dpo-swat.",
+    "post.charge_assumed@1": "D-1 assumed acting charge of dpo-swat.",
+    "post.charge_relinquished@1": "D-1 gave up charge of dpo-swat.",
+    "roll.mustered@1": "2 officers were mustered in swat.",
+    "roll.corrected@1": "The roll of swat-saidu corrected 2 officers.",
+    "officer.posted@1": "C-2 was posted to hazara.",
+    "officer.promoted@1": "C-2 now has rank BPS-9.",
+    "officer.duty_changed@1": "C-2 is now suspended.",
+    "officer.retired@1": "C-2 died.",
+    "directive.issued@1": "ppo issued 191 PA/DIG/HQrs: Leave unofficial WhatsApp groups.",
+    "directive.amended@1": "It was materially amended; version 2 is in force.",
+    "directive.superseded@1": "It was superseded by hq-2020-4.",
+    "directive.withdrawn@1": "It was withdrawn: Issued in error.",
+    "relay.received@1": "swat received it from hq.",
+    "relay.received_again@1": "It reached swat again, by malakand; the first receipt counts.",
+    "relay.acknowledged@1": "swat acknowledged receipt, by dpo-swat (D-1).",
+    "relay.forwarded@1": (
+        "swat forwarded it by rule to 1 unit: the desk had been vacant since "
+        "2020-01-02 05:00+05:00 and its grace had run out."
+    ),
+    "relay.officers_served@1": "swat served it on 2 officers who joined later.",
+    "relay.reminded@1": "dpo-swat (D-1) at swat was reminded to acknowledge.",
+    "relay.escalated@1": (
+        "17 officers of swat overdue with quit: level 2 went to ppo (P-1), passing "
+        "rpo-malakand (vacant)."
+    ),
+    "service.read@1": "C-2 read it.",
+    "service.acknowledged@1": "C-2 acknowledged it.",
+    "service.complied@1": "C-2 complied with quit, on evidence screenshot 12.",
+    "service.contested@1": "C-2 contested it: Added by others; not a member any more.",
+    "service.decided@1": "dpo-swat decided the contest of C-2: upheld.",
+    "service.exempted@1": "dpo-swat exempted C-2 from quit: Runs the official group.",
+    "roll_call.held@1": (
+        "At roll call in swat-saidu, 1 officer acknowledged, 1 absent; diary 14, entered "
+        "2020-01-15 10:15+05:00."
+    ),
+}
+
+
+def told(fact: Fact) -> str:
+    thing = fact.stored.partition(".")[0]
+    return sentence(Entry(1, STREAMS[thing], 1, fact), KARACHI)
+
+
+def test_every_fact_has_its_sentence() -> None:
+    assert {fact.stored: told(fact) for fact in EXAMPLES} == TOLD
+    assert set(TOLD) == set(FACTS)
+
+
+@pytest.mark.parametrize("fact", [*EXAMPLES, *BARE], ids=lambda fact: fact.stored)
+def test_a_sentence_ends_with_one_full_stop(fact: Fact) -> None:
+    assert told(fact).endswith(".")
+    assert not told(fact).endswith("..")
+
+
+def test_what_is_left_unsaid_is_not_told() -> None:
+    bare = {fact.stored: told(fact) for fact in BARE}
+    assert bare["relay.acknowledged@1"] == "swat acknowledged receipt, by dpo-swat."
+    assert bare["relay.forwarded@1"] == "swat forwarded it to 0 units."
+    assert bare["relay.officers_served@1"] == "swat served it on 0 officers."
+    assert bare["relay.escalated@1"] == (
+        "1 officer of swat overdue with quit: level 1 went to nobody: every desk is vacant."
+    )
+    assert bare["service.complied@1"] == "C-2 complied with it."
+    assert bare["service.exempted@1"] == "dpo-swat exempted C-2 from all of it: On deputation."
+
+
+# --- Which entries ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def office(tmp_path: Path, store_url: str) -> Iterator[Office]:
+    with manned(tmp_path / "home", store_url) as opened:
+        opened.issue(order(SWAT), text(1))
+        opened.issue(order(HAZARA), text(2))
+        opened.answer(REF, "C-2", "read")
+        opened.answer(REF, "C-3", "read")
+        opened.now = after(1)
+        opened.roll_call(
+            REF, SAIDU, [(2, "C-2", None, None), (3, "C-3", "absent", None)],
+            diary="1", held_at=after(0.5),
+        )  # fmt: skip
+        opened.roll_call(
+            "hq-2020-2", SAIDU, [(2, "C-4", "absent", None)], diary="2", held_at=after(0.5)
+        )
+        opened.exempt(REF, "C-3", PPO, "On leave.")
+        opened.amend(REF, terms(CERTIFIED), text(3))
+        yield opened
+
+
+def names(office: Office, **asked: str) -> list[str]:
+    return [entry["name"] for entry in office.timeline(REF, **asked)["entries"]]  # type: ignore[arg-type]
+
+
+ISSUED = directive.Issued.stored.removesuffix("@1")
+AMENDED = directive.Amended.stored.removesuffix("@1")
+SERVED = relay.OfficersServed.stored.removesuffix("@1")
+READ = service.Read.stored.removesuffix("@1")
+
+
+def test_a_directive_has_all_its_entries_in_the_order_of_the_ledger(office: Office) -> None:
+    entries = office.timeline(REF)["entries"]
+    positions = [entry["position"] for entry in entries]
+    assert positions == sorted(set(positions))
+    assert [entry["name"] for entry in entries] == [
+        ISSUED,
+        "relay.received",
+        "relay.acknowledged",
+        "relay.received",
+        "relay.forwarded",
+        "relay.received",
+        "relay.forwarded",
+        "relay.forwarded",
+        SERVED,
+        SERVED,
+        READ,
+        READ,
+        "roll_call.held",
+        "service.exempted",
+        AMENDED,
+    ]
+
+
+def test_an_officer_has_what_concerns_him(office: Office) -> None:
+    assert names(office, officer="C-2") == [ISSUED, SERVED, READ, "roll_call.held", AMENDED]
+    assert names(office, officer="C-3") == [
+        ISSUED, SERVED, READ, "roll_call.held", "service.exempted", AMENDED
+    ]  # fmt: skip
+    assert names(office, officer="C-4") == [ISSUED, SERVED, AMENDED]
+    assert names(office, officer="H-1") == [ISSUED, AMENDED]
+
+
+def test_a_unit_has_its_relay_and_its_roll_calls(office: Office) -> None:
+    assert names(office, unit=SAIDU) == [
+        ISSUED, "relay.received", "relay.forwarded", SERVED, "roll_call.held", AMENDED
+    ]  # fmt: skip
+    assert names(office, unit=HQ) == [
+        ISSUED, "relay.received", "relay.acknowledged", "relay.forwarded", AMENDED
+    ]  # fmt: skip
+
+
+def test_a_limit_and_a_position_cut_it_short(office: Office) -> None:
+    whole = office.timeline(REF)["entries"]
+    assert office.timeline(REF, limit=3)["entries"] == whole[:3]
+    known = whole[7]["position"]
+    assert office.timeline(REF, known_at=known)["entries"] == whole[:8]
+
+
+def test_an_entry_tells_both_hours_in_the_forces_zone(office: Office) -> None:
+    (entry,) = (e for e in office.timeline(REF)["entries"] if e["name"] == "roll_call.held")
+    assert (entry["at"], entry["recorded_at"]) == (after(0.5), after(1))
+    assert entry["at"].utcoffset() == entry["recorded_at"].utcoffset() == after(0).utcoffset()
+    assert (entry["actor"], entry["channel"]) == (f"clerk:{SAIDU}", "roll_call")
+
+
+def test_a_long_history_is_read_page_by_page(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = office.timeline(REF)["entries"]
+    monkeypatch.setattr("projections.timeline._PAGE", 4)
+    assert office.timeline(REF)["entries"] == whole
