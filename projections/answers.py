@@ -88,7 +88,7 @@ def apply(db: Database, entries: Sequence[Entry]) -> None:
     page.full(again, standing)
     page.answers.sort(key=itemgetter(0, 1, 2))
     db.put("answers", columns("answers"), page.answers)
-    write(db, page.standing, page.marks)
+    write(db, page.standing, page.marks, page.answered)
     page.deltas.write(db)
     if page.moved:
         recount(db, page.moved)
@@ -102,6 +102,7 @@ class _Page:
         self.deltas = Deltas()
         self.answers: list[tuple[object, ...]] = []
         self.standing: list[tuple[object, ...]] = []
+        self.answered: list[tuple[object, ...]] = []
         self.marks: list[tuple[object, ...]] = []
         self.moved: list[Key] = []
         self.rules: dict[str, tuple[Asked, bool]] = {}
@@ -159,7 +160,10 @@ class _Page:
             add(directive, HOURLY, hour, unit, OVERDUE, -1)
             add(directive, TOTAL, 0, unit, OVERDUE, -1)
         self.answers.append((*one, unit, bits))
-        self.standing.append((*key, row.unit, read, acknowledged, complied, due, 0))
+        if due == row.due_at:
+            self.answered.append((*key, read, acknowledged, complied))
+        else:
+            self.standing.append((*key, read, acknowledged, complied, row.unit, due, 0))
         return True
 
     def full(self, again: dict[Key, list[Answer]], standing: dict[Key, Row]) -> None:
@@ -198,9 +202,11 @@ class _Page:
                 ),
                 default=None,
             )
-            self.standing.append(
-                (*key, row.unit, new.read_at, new.acknowledged_at, last_of(new.acts), due, 0)
-            )
+            mine_now = (*key, new.read_at, new.acknowledged_at, last_of(new.acts))
+            if due == row.due_at:
+                self.answered.append(mine_now)
+            else:
+                self.standing.append((*mine_now, row.unit, due, 0))
 
     def _change(
         self, key: Key, row: Row, found: Marks, dues: tuple[Micros | None, ...], by: int

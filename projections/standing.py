@@ -344,8 +344,8 @@ def recount(db: Database, keys: Sequence[Key]) -> None:
                 _plain(deltas, directive, row, found, dues, 1)
         unit, due = settled(row, found, dues, spans, spoken.get(key, ()), rules)
         standing.append(
-            (directive, officer, unit, found.read_at, found.acknowledged_at,
-             last_of(found.acts), due, int(moved))
+            (directive, officer, found.read_at, found.acknowledged_at, last_of(found.acts),
+             unit, due, int(moved))
         )  # fmt: skip
         counts = hourly and not moved
         marks += [
@@ -403,28 +403,19 @@ def _plain(
 
 
 def write(
-    db: Database, standing: Sequence[tuple[object, ...]], marks: Sequence[tuple[object, ...]]
+    db: Database,
+    standing: Sequence[tuple[object, ...]],
+    marks: Sequence[tuple[object, ...]] = (),
+    answered: Sequence[tuple[object, ...]] = (),
 ) -> None:
-    """Write new values into rows that are there."""
+    """Write new values into rows that are there.
+
+    ``answered`` are rows of which only the three answers changed: their index of open dues is
+    left alone, which is most of what an acknowledgement would write.
+    """
     db.standing.clear()
-    if standing:
-        names = (
-            "directive",
-            "officer",
-            "unit",
-            "read_at",
-            "acknowledged_at",
-            "complied_at",
-            "due_at",
-            "moved",
-        )
-        db.stage("stage_standing", names, sorted(standing, key=itemgetter(0, 1)))
-        db.run(
-            "UPDATE {standing} SET unit = n.unit, read_at = n.read_at,"
-            " acknowledged_at = n.acknowledged_at, complied_at = n.complied_at,"
-            " due_at = n.due_at, moved = n.moved FROM stage_standing n"
-            " WHERE {standing}.directive = n.directive AND {standing}.officer = n.officer"
-        )
+    _update(db, _ALL, standing)
+    _update(db, _ANSWERED, answered)
     if marks:
         db.stage("stage_marks", ("directive", "officer", "position", "unit", "marks"), marks)
         db.run(
@@ -432,6 +423,23 @@ def write(
             " WHERE {answers}.directive = n.directive AND {answers}.officer = n.officer"
             " AND {answers}.position = n.position AND {answers}.marks <> n.marks"
         )
+
+
+_ANSWERED = ("directive", "officer", "read_at", "acknowledged_at", "complied_at")
+_ALL = (*_ANSWERED, "unit", "due_at", "moved")
+
+
+def _update(
+    db: Database, names: tuple[str, ...], rows: Sequence[tuple[object, ...]]
+) -> None:
+    if not rows:
+        return
+    db.stage("stage_standing", names, sorted(rows, key=itemgetter(0, 1)))
+    values = ", ".join(f"{name} = n.{name}" for name in names[2:])
+    db.run(
+        f"UPDATE {{standing}} SET {values} FROM stage_standing n"
+        " WHERE {standing}.directive = n.directive AND {standing}.officer = n.officer"
+    )
 
 
 def ask_again(db: Database, directive: str) -> None:

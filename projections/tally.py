@@ -92,6 +92,8 @@ class Deltas:
             f" SELECT directive, kind, at, unit, {_NAMES} FROM stage_tally WHERE true"
             f" ON CONFLICT (directive, kind, at, unit) DO UPDATE SET {_SUMS}"
         )
+        if all(row[1] != EXACT and row[-1] == 0 and min(row[4:]) >= 0 for row in rows):
+            return  # answers only add, so no row came to nothing
         db.run(
             "DELETE FROM {tally} WHERE (directive, kind, at, unit) IN"
             " (SELECT directive, kind, at, unit FROM stage_tally)"
