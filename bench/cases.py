@@ -209,26 +209,18 @@ def answers(folder: Path, store: str, file: str) -> Result:
     }
 
 
-def flood(folder: Path, store: str, lines: str) -> Result:
-    """Append entries of answers as they come in, each known already but for its hour."""
+def flood(folder: Path, store: str, officers: str, first: str, last: str) -> Result:
+    """Issue directives ``first`` to ``last``; every officer reads, acknowledges, complies."""
     with _office(folder, store) as office:
-        left, n = int(lines), office.head()
-        while left > 0:
-            asks = []
-            for k in range(min(left, CHUNK)):
-                number = n + k
-                at = NOW - timedelta(seconds=number // 1_000)
-                asks.append(
-                    Ask(
-                        f"hq-2024-{1 + number % 2}",
-                        load.officer(number * 7919 % 22_000),
-                        "read",
-                        at,
-                    )
-                )
-            office.commit([Job(asks)])
-            n += len(asks)
-            left -= len(asks)
+        for n in range(int(first), int(last) + 1):
+            name = office.issue(load.order(str(n)), f"{n:064x}", at=load.ISSUED)["directive"]
+            for k, kind in enumerate(("read", "acknowledged", "complied"), start=1):
+                for start in range(0, int(officers), CHUNK):
+                    asks = [
+                        Ask(name, load.officer(o), kind, NOW - timedelta(hours=40 - 10 * k, seconds=o % 3600))
+                        for o in range(start, min(start + CHUNK, int(officers)))
+                    ]  # fmt: skip
+                    office.commit([Job(asks)])
         return {"entries": office.head()}
 
 
