@@ -1,0 +1,1 @@
+"""Workers: the floor that knows Kafka. Outbox, inbox and clock of an office."""
