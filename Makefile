@@ -12,7 +12,7 @@ PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13 python3.1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install test check bench demo docs lock clean
+.PHONY: help install test check bench demo docs lock jars clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ docs: install  ## write the generated pages and record the outputs in the others
 lock: install  ## write the locks anew; newer versions: make lock ARGS=--upgrade
 	$(COMPILE) --group dev pyproject.toml --output-file requirements.lock
 	sed -n 's/^\(uv==[^ ]*\).*/\1/p' bootstrap.lock | $(COMPILE) - --output-file bootstrap.lock
+
+jars: install  ## write kafka-jars.lock anew, as for another Kafka in tests/services/jars.py
+	$(BIN)/python -m tests.services jars
 
 clean:  ## remove what these commands made: .venv, build/ and caches
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -1,8 +1,14 @@
-"""The keeper's program: ``python -m tests.services NAME``, started by :func:`tests.services.keeper.kept`."""
+"""``python -m tests.services …``: a keeper's program, or ``jars``, which writes ``kafka-jars.lock`` anew."""
 
 import sys
 
-from tests.services import cluster, postgresql
+from tests.services import cluster, jars, postgresql
 from tests.services.keeper import keep
 
-keep({"postgres": postgresql.served, "kafka": cluster.served}[sys.argv[1]])
+match sys.argv[1]:
+    case "postgres":
+        keep(postgresql.served)
+    case "kafka":
+        keep(cluster.served)
+    case "jars":
+        jars.write_lock()

@@ -1,28 +1,19 @@
 """Kafka's jars: fetched once into the user's cache, and checked against the lock every time.
 
-Lock     ``kafka-jars.lock``, a line a jar: its SHA-256, and where Maven's world has it. jgo resolves and
-         downloads, and checks no hash of ours; so it is done here.
-Fetched  from the repositories of jgo's own settings (``[repositories]`` in its ``jgo.conf``), else from
-         where jgo looks by itself.
-
-``python -m tests.services.jars`` writes the lock anew.
+Lock     ``kafka-jars.lock``, a line a jar: its SHA-256 and its Maven coordinate.
+Fetched  from the repositories in jgo's settings (``[repositories]`` in ``~/.config/jgo.conf``), else from
+         the one that jgo knows by itself.
 """
 
-import functools
 import hashlib
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tests.services.keeper import Missing
-
-if TYPE_CHECKING:
-    from jgo.maven import MavenContext
 
 KAFKA = "4.3.1"
 
@@ -36,13 +27,12 @@ LOCK = Path(__file__).parents[2] / "kafka-jars.lock"
 AT_ONCE = 8
 """Downloads side by side; one after the other, most of the time goes into waiting."""
 
-
 FEW = 3
 """Without a network, forty-six jars fail alike."""
 
 MEND = (
-    "Kafka's jars are the same everywhere, Debian and macOS too, and are fetched once:",
-    "  by a run with a network; a mirror goes under [repositories] in ~/.config/jgo.conf",
+    "Its jars are the same on Debian, macOS and elsewhere. A run with a network fetches them, once;",
+    "a mirror is named under [repositories] in ~/.config/jgo.conf.",
 )
 
 
@@ -104,15 +94,14 @@ def _fetch(absent: Sequence[Jar], folder: Path) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     # On the same disk, so that each jar appears whole: another run may be looking.
     with tempfile.TemporaryDirectory(prefix="fetching-", dir=folder) as apart:
-        try:
-            maven = _maven(Path(apart))
-        except ImportError as gap:
-            return [f"Nothing can be fetched: {gap}. make install brings it."]
 
         def fetch(jar: Jar) -> str | None:
+            path = Path(apart) / jar.name
             try:
-                path = _download(maven, jar.coordinate)
-            except (OSError, RuntimeError) as fault:  # those of the network are OSErrors
+                _download(jar.coordinate, path)
+            except ImportError as gap:
+                return f"{gap}: make install brings it."
+            except OSError as fault:  # as all of requests' are
                 return f"{jar.coordinate} could not be fetched: {fault}"
             if _sha256(path) != jar.sha256:
                 return f"{jar.coordinate} as fetched is not the file that {LOCK.name} names."
@@ -123,22 +112,23 @@ def _fetch(absent: Sequence[Jar], folder: Path) -> list[str]:
             return [fault for fault in pool.map(fetch, absent) if fault is not None]
 
 
-def _maven(folder: Path) -> "MavenContext":
-    # Late: only a first run fetches, and jgo's imports take longer than checking all jars.
+def _download(coordinate: str, path: Path) -> None:
+    """Write what the first repository that has it sends."""
+    # Late: only a first run fetches, and these imports take longer than checking all jars.
+    import requests  # noqa: PLC0415
     from jgo.config import GlobalSettings  # noqa: PLC0415
     from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415
-    from jgo.maven import MavenContext  # noqa: PLC0415
 
-    named = GlobalSettings.load().repositories
-    # A folder of its own: in the shared one, jgo takes half a download for a whole one.
-    return MavenContext(
-        repo_cache=folder, remote_repos={**named, "central": MAVEN_CENTRAL_URL}, timeout=60
-    )
-
-
-def _download(maven: "MavenContext", coordinate: str) -> Path:
     group, artifact, version = coordinate.split(":")
-    return maven.project(group, artifact).at_version(version).artifact().resolve()
+    place = f"{group.replace('.', '/')}/{artifact}/{version}/{artifact}-{version}.jar"
+    answers = []
+    for repository in (*GlobalSettings.load().repositories.values(), MAVEN_CENTRAL_URL):
+        with requests.get(f"{repository}/{place}", timeout=60) as answer:
+            if answer.ok:
+                path.write_bytes(answer.content)
+                return
+            answers.append(str(answer.status_code))
+    raise OSError(f"the repositories answer {', '.join(answers)}.")
 
 
 def _sha256(path: Path) -> str:
@@ -155,16 +145,14 @@ def resolved() -> list[Jar]:
         f"{each.groupId}:{each.artifactId}:{each.version}"
         for each in jgo.resolve("+".join(WANTED), repositories=named)
     }
+    coordinates = sorted(found)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
-        download = functools.partial(_download, _maven(Path(folder)))
-        paths = pool.map(download, sorted(found))
-        return [
-            Jar(coordinate, _sha256(path))
-            for coordinate, path in zip(sorted(found), paths, strict=True)
-        ]
+        paths = [Path(folder) / coordinate for coordinate in coordinates]
+        list(pool.map(_download, coordinates, paths))
+        return [Jar(c, _sha256(path)) for c, path in zip(coordinates, paths, strict=True)]
 
 
-if __name__ == "__main__":
-    jars = resolved()
-    LOCK.write_text("".join(f"{jar.sha256}  {jar.coordinate}\n" for jar in jars))
-    sys.stdout.write(f"{LOCK.name}: {len(jars)} jars\n")
+def write_lock() -> None:
+    """Write the lock anew; by hand, when :data:`WANTED` changes."""
+    lines = (f"{jar.sha256}  {jar.coordinate}\n" for jar in resolved())
+    LOCK.write_text("".join(lines))
