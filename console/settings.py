@@ -5,6 +5,7 @@ value of `FARMAN_STORE`, so that no password stands in an environment or an argu
 """
 
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -14,6 +15,8 @@ from domain.errors import Misused, Unavailable
 
 HOME = Path("farman-home")
 SQLITE = "sqlite"
+FROM_FILES = ("store", "kafka_password", "kafka_admin_password")
+"""Secrets, each of which a file can hold."""
 
 
 class Settings(BaseSettings):
@@ -28,6 +31,28 @@ class Settings(BaseSettings):
         SecretStr(SQLITE), description="sqlite, or postgresql://user:password@host/database"
     )
     store_file: Path | None = Field(None, description="a file that holds FARMAN_STORE")
+    kafka_bootstrap: str = Field("", description="the broker's host:port, several with commas")
+    kafka_protocol: Literal["", "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "", description="how the broker is spoken to"
+    )
+    kafka_username: str = Field("", description="who the workers are to the broker")
+    kafka_password: SecretStr = Field(SecretStr(""), description="and their password")
+    kafka_password_file: Path | None = Field(
+        None, description="a file that holds FARMAN_KAFKA_PASSWORD"
+    )
+    kafka_ca_file: Path | None = Field(
+        None, description="a PEM file with who vouches for the broker"
+    )
+    kafka_admin_username: str = Field(
+        "", description="who makes an office's topics, user and rights"
+    )
+    kafka_admin_password: SecretStr = Field(SecretStr(""), description="and his password")
+    kafka_admin_password_file: Path | None = Field(
+        None, description="a file that holds FARMAN_KAFKA_ADMIN_PASSWORD"
+    )
+    health_port: int = Field(
+        0, ge=0, le=65535, description="where a worker tells how it is, on loopback"
+    )
     debug: bool = Field(False, description="1 prints tracebacks")
 
     @field_validator("store")
@@ -42,8 +67,16 @@ class Settings(BaseSettings):
     @classmethod
     def _from_files(cls, given: dict[str, object]) -> dict[str, object]:
         """Read what a file holds, where a setting names one and nothing is said outright."""
-        if (file := given.get("store_file")) and not given.get("store"):
-            given = {**given, "store": Path(str(file)).read_text(encoding="utf-8").strip()}
+        for name in FROM_FILES:
+            if (file := given.get(f"{name}_file")) and not given.get(name):
+                try:
+                    said = Path(str(file)).read_text(encoding="utf-8").strip()
+                except (OSError, UnicodeDecodeError) as fault:
+                    why = fault.strerror if isinstance(fault, OSError) else "it is not UTF-8"
+                    raise Unavailable(
+                        f"FARMAN_{name.upper()}_FILE: {file} cannot be read: {why}."
+                    ) from None
+                given = {**given, name: said}
         return given
 
     @classmethod
@@ -62,18 +95,18 @@ class Settings(BaseSettings):
             name = "_".join(["FARMAN", *(str(part).upper() for part in first["loc"])])
             said = str(first["msg"]).removeprefix("Value error, ")
             raise Misused(f"{name}: {said}.") from None
-        except OSError as fault:
-            raise Unavailable(
-                f"FARMAN_STORE_FILE: {fault.filename} cannot be read: {fault.strerror}."
-            ) from None
 
     def shown(self) -> dict[str, str]:
         """Return the settings by their names in the environment, passwords masked."""
+        told = {
+            "home": str(self.home.absolute()),
+            "store": masked(self.store.get_secret_value()),
+            "debug": "1" if self.debug else "",
+        }
+        # A secret shows itself as stars, and as nothing where it is empty.
         return {
-            "FARMAN_HOME": str(self.home.absolute()),
-            "FARMAN_STORE": masked(self.store.get_secret_value()),
-            "FARMAN_STORE_FILE": str(self.store_file or ""),
-            "FARMAN_DEBUG": "1" if self.debug else "",
+            f"FARMAN_{name.upper()}": told.get(name, str(getattr(self, name) or ""))
+            for name in type(self).model_fields
         }
 
 
