@@ -3,9 +3,12 @@
 One cascade for every level: region, district, station and officer are data. It is pure: the
 directive, the tree and the relays known go in, the next step comes out; doing the step and
 asking again reaches the end from any point, so a cascade resumes wherever it was cut.
+
+With offices, each carries on at its own units. A forward to a unit hosted elsewhere is written
+down by the forwarder's office alone; the other receives it when it knows of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,6 +16,13 @@ from domain.directive import Directive
 from domain.fact import Micros, UnitId
 from domain.force import Tree
 from domain.relay import Relay
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Take note of what other offices forwarded: unit, who forwarded, when; oldest first."""
+
+    hops: tuple[tuple[UnitId, UnitId, Micros], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,7 @@ class Finish:
     """Every unit in scope has what it should."""
 
 
-Action: TypeAlias = Forward | Serve | Wait | Finish
+Action: TypeAlias = Receive | Forward | Serve | Wait | Finish
 
 
 def scope(directive: Directive, tree: Tree) -> frozenset[UnitId]:
@@ -60,21 +70,34 @@ def next_action(
     tree: Tree,
     relays: Mapping[UnitId, Relay],
     mustered: frozenset[UnitId],
+    hosted: Collection[UnitId] | None = None,
+    forwarded: Sequence[tuple[UnitId, UnitId, Micros]] = (),
 ) -> Action:
     """Return the next step of a directive's cascade.
 
     ``mustered`` are the units for which a roll was ever imported: a unit without one serves
-    when its roll arrives. Units are taken in order of their ids, so that the same cascade
-    writes the same facts.
+    when its roll arrives. ``hosted`` are the units of this office; None means all.
+    ``forwarded`` are forwards between offices that were not received when they were written:
+    unit, who forwarded, when; oldest first. Units are taken in order of their ids, so that the
+    same cascade writes the same facts.
     """
     if directive.order is None or directive.unit is None or directive.ended is not None:
         return Finish()
+    if hosted is not None and (
+        arrived := tuple(
+            hop
+            for hop in forwarded
+            if hop[0] in hosted and _is_news(relays.get(hop[0]), hop[1])
+        )
+    ):
+        return Receive(arrived)
     reach = scope(directive, tree)
+    known = relays.keys() | {unit for unit, _, _ in forwarded}
     automatic = directive.order.forward == "automatic"
     hops: list[tuple[UnitId, tuple[UnitId, ...], Micros]] = []
     waiting: set[UnitId] = set()
     for unit, relay in sorted(relays.items()):
-        if relay.received_at is None:
+        if relay.received_at is None or (hosted is not None and unit not in hosted):
             continue
         origin = unit == directive.unit
         below = frozenset(tree.children.get(unit, ())) & reach if unit in reach else frozenset()
@@ -82,8 +105,9 @@ def next_action(
             (frozenset(directive.order.addressees) & reach) - {unit} if origin else frozenset()
         )
         missing = (below | due) - relay.forwarded_to
+        missing -= {to for to, sender, _ in forwarded if sender == unit}
         if relay.forwarded_at is not None:
-            missing -= relays.keys()  # only units that came later, of a standing directive
+            missing -= known  # only units that came later, of a standing directive
             at = relay.forwarded_at
         elif automatic or origin:
             at = relay.received_at
@@ -106,9 +130,19 @@ def next_action(
         and relay.served_at is None
         and unit in reach
         and unit in mustered
+        and (hosted is None or unit in hosted)
     )
     if to_serve:
         return Serve(to_serve)
     if waiting:
         return Wait(frozenset(waiting))
     return Finish()
+
+
+def _is_news(relay: Relay | None, sender: UnitId) -> bool:
+    """Tell whether a receipt from ``sender`` would be noted: the first, and one second way."""
+    return (
+        relay is None
+        or relay.received_at is None
+        or (relay.via is None and relay.sender != sender)
+    )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_args
 import orjson
 from pydantic import BaseModel
 
-from domain import directive, force, relay, roll, roll_call, service
+from domain import directive, force, office, relay, roll, roll_call, service
 from domain.errors import CorruptStream, Refused
 from domain.fact import Fact
 
@@ -29,6 +29,7 @@ FACTS: Mapping[str, type[Fact]] = {
         relay.Event,
         service.Event,
         roll_call.Event,
+        office.Event,
     )
     for cls in (get_args(union) or (union,))
 }
@@ -36,6 +37,11 @@ FACTS: Mapping[str, type[Fact]] = {
 
 UPCASTERS: Mapping[str, Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]] = {}
 """Old stored name -> a pure function from the old object to a newer name and object."""
+
+
+def names() -> tuple[str, ...]:
+    """Return the stored names that this Farman understands, sorted."""
+    return tuple(sorted({*FACTS, *UPCASTERS}))
 
 
 class Entry(NamedTuple):

@@ -28,6 +28,7 @@ from domain.force import Tree
 from domain.service import Give, Plead, Service
 from domain.standing import Asked
 from ledger.store import Store
+from office import hosting
 from office.roll import must_be_listed
 from office.work import Work, working
 from projections import directives, force, roll, standing
@@ -103,9 +104,12 @@ class Clerk:
 
     def __init__(self, work: Work) -> None:
         self.work = work
+        self.now = work.now
         self.states: dict[tuple[str, str, int], Service] = {}
         self._wordings: dict[str, list[tuple[Micros, _Wording]]] = {}
         self._ends: dict[str, tuple[Micros, Micros | None]] = {}
+        self._elsewhere: dict[str, str] = {}
+        """Officers whom another office hosts, and why nothing is entered for them here."""
 
     def wording(self, directive: str, at: Micros) -> _Wording:
         """Return the wording in force at an instant; before the issue, the first."""
@@ -180,12 +184,20 @@ class Clerk:
                 keys.setdefault((ask.directive, ask.officer), set()).add(wording.asked)
         if keys:
             self.load(keys)
-        now = self.work.now
+            officers = {officer for _, officer in keys}
+            self._elsewhere |= {
+                officer: reason.reason
+                for officer, reason in hosting.elsewhere(self.work, officers).items()
+            }
+        now = self.now
         outcomes: list[bool | str] = []
         for ask, (at, wording) in zip(asks, whole, strict=True):
             directive, officer, kind, _, clause, _, note, evidence = ask
             if len(note or "") + len(evidence or "") > LONGEST:
                 outcomes.append(f"A note or evidence holds at most {LONGEST:,} characters.")
+                continue
+            if officer in self._elsewhere:
+                outcomes.append(self._elsewhere[officer])
                 continue
             key = (directive, officer, wording.asked)
             state = self.states.get(key)
@@ -216,6 +228,7 @@ class Clerk:
             known = served.get((directive, officer))
             if (
                 known is None
+                or self.work.hosts is not None
                 or known[1]
                 or not since <= known[0] <= at <= late
                 or (ended is not None and at >= ended)
@@ -335,18 +348,25 @@ def _pleaded(pleas: Sequence[Any]) -> tuple[bool, frozenset[ClauseId | None]]:
     return contested, frozenset(exempt)
 
 
-def answer(work: Work, ref: str, ask: Ask) -> dict[str, Any]:
-    """Record one officer's answer; a repeat changes nothing.
+def answer(work: Work, ref: str, ask: Ask, *, live: bool = False) -> dict[str, Any]:
+    """Record one officer's answer; a repeat changes nothing. ``live``: he gives it now.
 
     Raises:
         Unknown: no such directive or officer.
-        Refused: it cannot be true, or he was not served.
+        Refused: it cannot be true, or he was not served, or is another office's.
+        Unavailable: his unit is moving to another office.
 
     """
     name = directives.find(work.db, ref)
     must_be_listed(work, ask.officer)
-    work.instant(ask.at)
-    (outcome,) = Clerk(work).commit([Job([ask._replace(directive=name)])])[0]
+    hosting.must_host_officer(work, ask.officer)
+    clerk = Clerk(work)
+    if live:
+        clerk.now = micros(when := _live(work, name, ask.officer))
+        ask = ask._replace(at=when)
+    else:
+        work.instant(ask.at)
+    (outcome,) = clerk.commit([Job([ask._replace(directive=name)])])[0]
     if isinstance(outcome, str):
         raise Refused(outcome)
     return {
@@ -379,7 +399,8 @@ def plead(
     """
     name = directives.find(work.db, ref)
     must_be_listed(work, officer)
-    when = work.instant(at)
+    hosting.must_host_officer(work, officer)
+    when = _live(work, name, officer) if at is None else work.instant(at)
     clerk = Clerk(work)
     wording = clerk.wording(name, micros(when))
     clerk.load({(name, officer): {wording.asked}})
@@ -396,7 +417,15 @@ def plead(
         return {"directive": name, "officer": officer, "changed": False, "position": work.head}
     act = None if clause is None else ClauseId(clause)
     changed = service.decide_plea(
-        Plead(kind, micros(when), work.now, issued, ended, act), state
+        Plead(
+            kind,
+            micros(when),
+            max(work.now, micros(when)) if at is None else work.now,
+            issued,
+            ended,
+            act,
+        ),
+        state,
     )
     fact: Fact
     post = PostId(by or "")
@@ -425,6 +454,14 @@ def plead(
     if changed:
         work.append([(service.stream(name, officer, work.office), fact)])
     return {"directive": name, "officer": officer, "changed": changed, "position": work.head}
+
+
+def _live(work: Work, name: str, officer: str) -> datetime:
+    """Return when an act of now happened: by the clock, and not before he was served."""
+    if work.hosts is None:
+        return work.recorded_at
+    served = standing.served(work.db, {(name, officer)}).get((name, officer))
+    return hosting.live(work, None if served is None else served[0])
 
 
 def _decided(work: Work, name: str, officer: str) -> str | None:
@@ -622,6 +659,7 @@ def held(
     tree: Tree = force.tree(work.db, Moment(micros(when)))
     if unit not in tree.units:
         raise Unknown(f"There is no unit {unit!r}.")
+    hosting.must_host(work, unit)
     described = force.described(work.db)
     zone = ZoneInfo(described[2] if described else "UTC")
     asks: list[Ask] = []

@@ -1,14 +1,15 @@
 """Doing what the cascade asks: forwarding and serving until it waits or is finished."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from domain import relay
-from domain.cascade import Finish, Forward, Serve, Wait, next_action, scope
+from domain.cascade import Finish, Forward, Receive, Serve, Wait, next_action, scope
 from domain.directive import Directive
 from domain.fact import FOREVER, Fact, Micros, OfficerId, UnitId, instant
 from domain.force import Tree
 from domain.relay import RELAY, Record, Relay
+from office import hosting
 from office.work import Work
 from projections import force, hops, roll
 from projections.database import Moment
@@ -28,14 +29,17 @@ def run(work: Work, name: str, cause: Micros = 0) -> frozenset[UnitId]:
         directive = work.db.directive(name)
         tree = force.tree(work.db, Moment(work.now))
         relays = hops.relays(work.db, name)
-        match next_action(directive, tree, relays, roll.mustered(work.db)):
+        hosted, forwarded = hosting.between(work, name, tree)
+        match next_action(directive, tree, relays, roll.mustered(work.db), hosted, forwarded):
+            case Receive(arrived):
+                _receive(work, name, tree, relays, arrived)
             case Forward(given):
                 # A unit that came under one which had forwarded gets it when it came.
                 late = {u for u, relay_ in relays.items() if relay_.forwarded_at is not None}
                 hops_ = tuple(
                     (unit, to, max(at, cause) if unit in late else at) for unit, to, at in given
                 )
-                _forward(work, name, tree, relays, hops_)
+                _forward(work, name, tree, relays, hops_, hosted)
             case Serve(units):
                 for at, some in _by_instant(units, cause):
                     _serve(work, name, directive, some, at)
@@ -54,32 +58,62 @@ def _by_instant(
     return sorted(found.items())
 
 
+class _Desk:
+    """Decides about the relays of a directive, one command after the other."""
+
+    def __init__(self, work: Work, name: str, relays: Mapping[UnitId, Relay]) -> None:
+        self._work, self._name = work, name
+        self._now = dict(relays)
+        self.facts: list[tuple[str, Fact]] = []
+
+    def put(self, unit: UnitId, command: relay.Command) -> None:
+        """Decide one command on what those before it leave."""
+        state = self._now.get(unit, Relay())
+        for fact in RELAY.decide(command, state):
+            state = RELAY.evolve(state, fact)
+            self.facts.append((relay.stream(self._name, unit, self._work.office), fact))
+        self._now[unit] = state
+
+
+def _receive(
+    work: Work,
+    name: str,
+    tree: Tree,
+    relays: dict[UnitId, Relay],
+    arrived: tuple[tuple[UnitId, UnitId, Micros], ...],
+) -> None:
+    """Take note of what another office forwarded, as of now: it was not here before.
+
+    Nor is it received before it was sent, whatever the clocks say.
+    """
+    desk = _Desk(work, name, relays)
+    for unit, sender, at in arrived:
+        about = work.about(instant(max(work.now, at)))
+        parent = tree.units[unit].parent
+        desk.put(unit, relay.Receive(relay.Received(**about, sender=sender, parent=parent)))
+    work.append(desk.facts)
+
+
 def _forward(
     work: Work,
     name: str,
     tree: Tree,
     relays: dict[UnitId, Relay],
     given: tuple[tuple[UnitId, tuple[UnitId, ...], Micros], ...],
+    hosted: Collection[UnitId] | None,
 ) -> None:
-    facts: list[tuple[str, Fact]] = []
-    now = dict(relays)
-
-    def put(unit: UnitId, command: relay.Command) -> None:
-        state = now.get(unit, Relay())
-        for fact in RELAY.decide(command, state):
-            state = RELAY.evolve(state, fact)
-            facts.append((relay.stream(name, unit, work.office), fact))
-        now[unit] = state
-
+    desk = _Desk(work, name, relays)
     for unit, to, at in given:
         about = work.about(instant(at))
-        put(unit, Record(relay.Forwarded(**about, to=to)))
+        desk.put(unit, Record(relay.Forwarded(**about, to=to)))
         for below in to:
-            parent = tree.units[below].parent
-            put(below, relay.Receive(relay.Received(**about, sender=unit, parent=parent)))
+            if hosted is None or below in hosted:
+                parent = tree.units[below].parent
+                received = relay.Received(**about, sender=unit, parent=parent)
+                desk.put(below, relay.Receive(received))
     # One kind after another, so that each is written with one statement.
-    facts.sort(key=lambda fact: fact[1].stored != relay.Received.stored)
-    work.append(facts)
+    desk.facts.sort(key=lambda fact: fact[1].stored != relay.Received.stored)
+    work.append(desk.facts)
 
 
 _NOT_YET = (
@@ -182,6 +216,8 @@ def join(
         if state.served_at is not None
     }
     units = scope(directive, tree) & served.keys()
+    if work.hosts is not None:
+        units &= work.hosts.hosted(tree)
     if not units:
         return
     condition, values = matching(work.db, directive, tree, units)

@@ -10,7 +10,7 @@ from domain.errors import Flaw, Refused, Unaccepted, Unknown
 from domain.fact import DirectiveId, PostId, UnitId, micros
 from domain.force import Tree
 from domain.relay import RELAY
-from office import cascade
+from office import cascade, hosting
 from office.work import Work
 from projections import directives, force, hops, status
 from projections.database import Moment
@@ -25,7 +25,7 @@ def issue(
 
     Raises:
         Unaccepted: it names a unit or post that is not known.
-        Refused: the issuing post does not command its addressees.
+        Refused: the issuing post does not command its addressees, or is another office's.
 
     """
     first = work.db.run(
@@ -41,10 +41,16 @@ def issue(
     t = micros(when)
     tree = force.tree(work.db, Moment(t))
     _known(work, tree, order)
+    hosting.must_host_post(work, order.issuer, tree)
     described = force.described(work.db)
     year = when.astimezone(ZoneInfo(described[2] if described else "UTC")).year
     serial = 1 + int(
-        work.db.run("SELECT MAX(serial) FROM {directives} WHERE year = :y", y=year).scalar()
+        work.db.run(
+            "SELECT MAX(serial) FROM {directives}"
+            " WHERE year = :y AND directive = :own || CAST(serial AS TEXT)",
+            y=year,
+            own=directive_id(work.office, year, 0)[:-1],
+        ).scalar()
         or 0
     )
     name = directive_id(work.office, year, serial)
@@ -116,7 +122,8 @@ def _supersede_named(work: Work, name: DirectiveId, order: Order, when: datetime
             old = directives.find(work.db, link.ref)
         except Unknown:
             continue  # an instrument that this office never issued: the link is kept as text
-        if old != name and work.db.directive(old).ended is None:
+        ours = old.rsplit("-", 2)[0] == work.office
+        if ours and old != name and work.db.directive(old).ended is None:
             supersede(work, old, name, at=when)
 
 
@@ -177,6 +184,7 @@ def withdraw(
 
 
 def _ended(work: Work, name: str, command: directive.Command) -> dict[str, Any]:
+    hosting.must_have_issued(work, name)
     facts = DIRECTIVE.decide(command, work.db.directive(name))
     work.append([(directive.stream(name, work.office), fact) for fact in facts])
     version = work.db.directive(name).versions[-1].number
@@ -204,10 +212,13 @@ def acknowledge(
     tree = force.tree(work.db, Moment(micros(when)))
     if unit not in tree.units:
         raise Unknown(f"There is no unit {unit!r}.")
+    hosting.must_host(work, unit)
     here = UnitId(unit)
     state = hops.relays(work.db, name).get(here, relay.Relay())
     if state.acknowledged_at is not None:
         return {"directive": name, "unit": unit, "changed": False, "position": work.head}
+    if at is None:
+        when = hosting.live(work, state.received_at)
     if work.db.directive(name).state_at(micros(when)) != "in_force":
         raise Refused("The directive is not in force at that instant.")
     head = tree.heads.get(here)

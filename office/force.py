@@ -9,7 +9,7 @@ from domain import force
 from domain.errors import Flaw, Refused, Unaccepted
 from domain.fact import Fact, PostId, Text, micros
 from domain.force import Post, Tree, Unit
-from office import cascade
+from office import cascade, hosting
 from office.work import Work
 from projections import force as known
 from projections.database import Moment
@@ -47,9 +47,11 @@ def import_force(work: Work, sheet: Sheet, *, dry_run: bool = False) -> dict[str
 
     Raises:
         Unaccepted: with what is known, the file makes no command tree.
-        Refused: it lies in the future, or is another force's.
+        Refused: it lies in the future, is another force's, or takes what one office keeps to
+            another.
 
     """
+    hosting.must_be_hq(work)
     work.instant(sheet.since)
     described = known.described(work.db)
     if described is not None and described[0] != sheet.force:
@@ -58,6 +60,7 @@ def import_force(work: Work, sheet: Sheet, *, dry_run: bool = False) -> dict[str
         )
     before = known.tree(work.db, Moment(micros(sheet.since)))
     _check(before, sheet)
+    hosting.must_stay(work, before, sheet.units, sheet.posts)
     about = work.about(sheet.since, channel="file")
     facts: list[tuple[str, Fact]] = []
     changes: list[dict[str, object]] = []

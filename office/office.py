@@ -142,13 +142,19 @@ class Office:
         *,
         at: datetime | None = None,
         dry_run: bool = False,
+        accept_good: bool = False,
         progress: Progress | None = None,
     ) -> dict[str, Any]:
         """Import a nominal roll; all of it or nothing. Rows come from the reader of the file."""
         del columns  # a missing column already says nothing in every row
         return self._do(
             lambda work: roll.import_roll(
-                work, rows, at=at, dry_run=dry_run, progress=progress or _quiet
+                work,
+                rows,
+                at=at,
+                dry_run=dry_run,
+                accept_good=accept_good,
+                progress=progress or _quiet,
             )
         )
 
@@ -211,7 +217,7 @@ class Office:
                 note,
                 evidence,
             )
-            return answers.answer(work, ref, ask)
+            return answers.answer(work, ref, ask, live=at is None)
 
         return self._do(command)
 

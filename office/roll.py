@@ -11,11 +11,11 @@ from typing import Any, Protocol
 import orjson
 
 from domain import force, roll
-from domain.errors import Misused, Refused, Unknown
+from domain.errors import Misused, Refused, Unaccepted, Unknown
 from domain.fact import Fact, Micros, OfficerId, PostId, UnitId, micros
 from domain.force import CHARGES, Tree
 from domain.roll import DUTIES, MUSTER, Line
-from office import cascade
+from office import cascade, hosting
 from office.work import Work, chunks
 from projections import force as known_force
 from projections.database import Moment
@@ -52,10 +52,26 @@ def import_roll(
     *,
     at: datetime | None = None,
     dry_run: bool = False,
+    accept_good: bool = False,
     progress: Progress = lambda *_: None,
 ) -> dict[str, Any]:
-    """Muster who is new, correct who is different; a line that is missing changes nothing."""
+    """Muster who is new, correct who is different; a line that is missing changes nothing.
+
+    Raises:
+        Unaccepted: a line is another office's, and good ones alone are not wanted.
+
+    """
     when = work.instant(at)
+    flaws = hosting.flaws(work, rows)
+    if flaws and not accept_good:
+        raise Unaccepted(
+            f"{len({flaw.line for flaw in flaws}):,} of {len(rows):,} rows are kept by another "
+            "office; nothing was written. --accept-good takes the others.",
+            flaws,
+        )
+    if flaws:
+        bad = {flaw.line for flaw in flaws}
+        rows = [row for row in rows if row.line not in bad]
     moment = Moment(micros(when))
     about = work.about(when, channel="file")
     before = work.head
@@ -101,8 +117,11 @@ def import_roll(
     return {
         **counts,
         "missing": strength["active"] - listed,
-        "rejected": 0,
-        "problems": [],
+        "rejected": len({flaw.line for flaw in flaws}),
+        "problems": [
+            {"line": f.line, "column": f.field, "value": f.value, "reason": f.reason}
+            for f in flaws
+        ],
         "position": work.head,
         "remarks": remarks[:REMARKS],
     }
@@ -219,6 +238,7 @@ class _Charges:
             for post, charge in mine:
                 if charge != "additional" and self.tree.posts[post].unit != row.unit:
                     changed = True
+                    hosting.must_end_charge(self.work, post, row.officer_id, self.tree)
                     self._end(post, row.officer_id, f"posted to {row.unit}")
         if row.post is None or row.post not in self.tree.posts:
             return changed
@@ -286,7 +306,7 @@ def _officer(work: Work, officer: str, at: Micros) -> dict[str, Any]:
 
     Raises:
         Unknown: no roll has listed him.
-        Refused: he was not on the strength at that instant.
+        Refused: he was not on the strength at that instant, or is another office's.
 
     """
     row = work.db.run(
@@ -300,6 +320,7 @@ def _officer(work: Work, officer: str, at: Micros) -> dict[str, Any]:
         raise Refused(f"{officer} was not yet on the strength at that instant.")
     if row[3]:
         raise Refused(f"{officer} had left the force by that instant.")
+    hosting.must_host_officer(work, officer)
     return {"unit": row[0], "rank": row[1], "duty": row[2]}
 
 
@@ -322,6 +343,7 @@ def transfer(
     tree = known_force.tree(work.db, Moment(micros(when)))
     if unit not in tree.units:
         raise Unknown(f"There is no unit {unit!r} at that instant.")
+    hosting.must_host(work, unit, promised=True)
     about = work.about(when, channel="desk")
     facts: list[tuple[str, Fact]] = []
     if now["unit"] != unit:
@@ -343,7 +365,20 @@ def _ending(
     because: str,
     stays: str | None,
 ) -> list[tuple[str, Fact]]:
-    """End charges: all of who leaves; of who is posted, those outside his new unit."""
+    """End charges: all of who leaves; of who is posted, those outside his new unit.
+
+    Raises:
+        Refused: another office keeps a post that he holds.
+
+    """
+    ended = [
+        post
+        for post in tree.posts.values()
+        for who, charge, _ in post.holders
+        if who == officer and (stays is None or (charge != "additional" and post.unit != stays))
+    ]
+    for post in ended:
+        hosting.must_end_charge(work, post.id, officer, tree)
     return [
         (
             force.post_stream(post.id, work.office),
@@ -351,9 +386,7 @@ def _ending(
                 **about, post=post.id, officer=OfficerId(officer), because=because
             ),
         )
-        for post in tree.posts.values()
-        for who, charge, _ in post.holders
-        if who == officer and (stays is None or (charge != "additional" and post.unit != stays))
+        for post in ended
     ]
 
 
@@ -448,6 +481,7 @@ def assume(
     tree = known_force.tree(work.db, Moment(micros(when)))
     if post not in tree.posts:
         raise Unknown(f"There is no post {post!r} at that instant.")
+    hosting.must_host_post(work, post, tree)
     _officer(work, officer, micros(when))
     held = tree.posts[PostId(post)].holders
     changed = not any((who, kind) == (officer, charge) for who, kind, _ in held)
@@ -483,6 +517,7 @@ def relinquish(
     tree = known_force.tree(work.db, Moment(micros(when)))
     if post not in tree.posts:
         raise Unknown(f"There is no post {post!r} at that instant.")
+    hosting.must_host_post(work, post, tree)
     holders = [who for who, _, _ in tree.posts[PostId(post)].holders]
     if officer is not None:
         must_be_listed(work, officer)

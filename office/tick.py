@@ -2,6 +2,7 @@
 
 It forwards by rule what a vacant desk has held past its grace, reminds a held desk that has
 not acknowledged within it, and escalates what is overdue, once per unit, clause and level.
+The office that hosts a relay does so, and no other.
 """
 
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from domain.escalation import Step, step
 from domain.fact import SECOND, Fact, UnitId, instant
 from domain.force import Tree
 from domain.relay import Record
-from office import cascade
+from office import cascade, hosting
 from office.work import Work
 from projections import force, hops, status
 from projections.database import Moment
@@ -37,6 +38,7 @@ def _forward(work: Work, name: str, counts: dict[str, int]) -> None:
             return
         tree = force.tree(work.db, Moment(work.now))
         relays = hops.relays(work.db, name)
+        hosted, _ = hosting.between(work, name, tree)
         grace = directive.order.grace * SECOND
         facts: list[tuple[str, Fact]] = []
         moved = 0
@@ -62,6 +64,8 @@ def _forward(work: Work, name: str, counts: dict[str, int]) -> None:
             )
             facts.append((relay.stream(name, unit, work.office), forwarded))
             for each in to:
+                if hosted is not None and each not in hosted:
+                    continue
                 received = relay.Received(**about, sender=unit, parent=tree.units[each].parent)
                 facts += [
                     (relay.stream(name, each, work.office), fact)
@@ -91,9 +95,10 @@ def _escalate(work: Work, name: str, counts: dict[str, int]) -> None:
         return
     known = hops.escalated(work.db, name)
     tree = force.tree(work.db, Moment(work.now))
+    hosted, _ = hosting.between(work, name, tree)
     facts: list[tuple[str, Fact]] = []
     for clause, unit, dues in _grouped(overdue):
-        if clause not in clauses:
+        if clause not in clauses or (hosted is not None and unit not in hosted):
             continue
         for told in _levels(clauses[clause], unit, dues, work.now, directive, tree):
             if (unit, clause, told.level) in known:

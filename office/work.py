@@ -17,6 +17,7 @@ from ledger.memory import uncollected
 from ledger.store import Store, Transaction, head, select_entries, stream_heads
 from projections import page, tables
 from projections.database import Database, Folded
+from projections.offices import Hosts
 
 RULE = "farman"
 """The actor of what follows by rule."""
@@ -32,6 +33,11 @@ class Work:
         self.office = office
         self._tx = tx
         self._versions: dict[str, int] = {}
+        self._hosts: Hosts | None = None
+        self._alone: bool | None = None
+        self.heeds: int | None = None
+        """Copies of other offices' entries are acted on up to here; None: as far as their link
+        was level."""
         self.head = head(tx.conn)
         self._catch_up()
         last = self.db.checkpoint("recorded_at")
@@ -45,6 +51,18 @@ class Work:
             rows = select_entries(self.db.conn, done, page.PAGE)
             page.apply(self.db, [Entry(p, s, v, decode(n, b)) for p, s, v, n, b in rows])
             done = rows[-1][0]
+
+    @property
+    def hosts(self) -> Hosts | None:
+        """Who hosts which unit; None where this office stands alone. One look a command."""
+        if self._alone is None:
+            self._hosts = Hosts.of_office(self.db, self.office)
+            self._alone = self._hosts is None
+        return self._hosts
+
+    def look_again(self) -> None:
+        """Forget who hosts what: facts of offices have been added."""
+        self._alone = None
 
     def instant(self, at: datetime | None) -> datetime:
         """Return when something happened: as told, or now.

@@ -12,6 +12,7 @@ from domain import relay
 from domain.fact import FOREVER, ClauseId, Micros, UnitId, micros
 from domain.relay import Relay
 from ledger.codec import Entry
+from projections import offices
 from projections.database import Database, Moment
 from projections.tables import columns
 
@@ -70,6 +71,34 @@ def _apply(db: Database, entries: Sequence[Entry]) -> None:
                 pass
         rows.append(row)
     db.each(_STATEMENTS[type(fact)], rows)
+    if isinstance(fact, relay.Forwarded) and offices.there_are(db):
+        _unreceived(db, entries)
+
+
+def _unreceived(db: Database, entries: Sequence[Entry]) -> None:
+    """Write down which units have not received what was forwarded: another office will say so.
+
+    An office that hosts a unit writes its receipt before the forward, in one command.
+    """
+    received: dict[str, set[tuple[str, str | None]]] = {}
+    rows: list[dict[str, object]] = []
+    for position, stream, _, fact in entries:
+        directive, sender = parts(stream)
+        if directive not in received:
+            known = db.tuples(
+                "SELECT unit, sender, via FROM {hops} WHERE directive = :d", d=directive
+            )
+            received[directive] = {(row[0], by) for row in known for by in row[1:]}
+        rows += [
+            {"d": directive, "u": unit, "s": sender, "t": micros(fact.at), "p": position}
+            for unit in fact.to  # type: ignore[attr-defined]
+            if (unit, sender) not in received[directive]
+        ]
+    db.each(
+        "INSERT INTO {forwards} (directive, unit, sender, at, position)"
+        " VALUES (:d, :u, :s, :t, :p) ON CONFLICT DO NOTHING",
+        rows,
+    )
 
 
 _HERE = " WHERE directive = :d AND unit = :u"
@@ -143,6 +172,22 @@ def relays(
             for unit, relay_ in found.items()
         }
     return found
+
+
+def forwards(
+    db: Database, directive: str, upto: int = FOREVER
+) -> list[tuple[UnitId, UnitId, Micros]]:
+    """Return forwards from one office to another: unit, sender, when; in ledger order.
+
+    Those at positions beyond ``upto`` are left out.
+    """
+    rows = db.tuples(
+        "SELECT unit, sender, at FROM {forwards} WHERE directive = :d AND position <= :p"
+        " ORDER BY position, unit",
+        d=directive,
+        p=upto,
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def served(db: Database, directive: str, moment: Moment) -> set[UnitId]:

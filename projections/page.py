@@ -7,10 +7,10 @@ comes after it, because the ledger has it after it.
 
 from collections.abc import Callable, Sequence
 
-from domain import directive, force, relay, roll, roll_call, service
+from domain import directive, force, office, relay, roll, roll_call, service
 from domain.fact import Fact, micros
 from ledger.codec import Entry
-from projections import answers, directives, hops, standing
+from projections import answers, directives, hops, offices, standing
 from projections import force as force_
 from projections import roll as roll_
 from projections.database import Database
@@ -65,6 +65,13 @@ _KINDS: tuple[tuple[Callable[[Database, Sequence[Entry]], None], tuple[type[Fact
     (
         answers.apply,
         (service.Read, service.Acknowledged, service.Complied, roll_call.Held),
+    ),
+    (
+        offices.apply,
+        (
+            office.Commissioned, office.KeyRegistered, office.Admitted, office.HandoverOpened,
+            office.Manifested, office.TakenOver, office.SkewSeen,
+        ),
     ),
 )  # fmt: skip
 _APPLY = {cls: apply for apply, classes in _KINDS for cls in classes}

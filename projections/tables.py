@@ -22,6 +22,7 @@ PROJECTIONS: dict[str, tuple[str, ...]] = {
     "standing": ("standing", "pleas"),
     "answers": ("answers",),
     "tally": ("tally", "tally_parts"),
+    "offices": ("offices", "forwards"),
 }
 """Each projection and its tables."""
 
@@ -254,6 +255,38 @@ TALLY_PARTS = _table(
 )
 """What a moved officer put into the tally: ``[[at, unit, [counts]], …]``."""
 
+OFFICES = _table(
+    "offices",
+    _text("office", key=True),
+    _text("unit", null=True),
+    _text("hq", null=True),
+    _text("state"),
+    _text("claim", null=True),
+    _text("key", null=True),
+    _text("proof", null=True),
+    _text("admitted", null=True),
+    _int("opened", null=True),
+    _int("entries", null=True),
+    _text("digest", null=True),
+    _int("skew", null=True),
+    _int("position"),
+)
+"""The offices there are, and how far each has come; none in an office that stands alone.
+
+`hq` is the office that commissioned it, `opened` the entry from which HQ writes nothing for its
+units, `skew` in seconds while its clock is off, `position` the last entry about it.
+"""
+
+FORWARDS = _table(
+    "forwards",
+    _text("directive", key=True),
+    _text("unit", key=True),
+    _text("sender", key=True),
+    _int("at"),
+    _int("position"),
+)
+"""Forwards that nobody had received when they were written: those from one office to another."""
+
 INDEXES: tuple[Index, ...] = (
     Index("charges_officer", CHARGES.c.officer),
     Index("roll_unit", ROLL.c.unit),
@@ -276,6 +309,8 @@ CHECKPOINTS = Table(
     sqlite_with_rowid=False,
 )
 """How far the projections have read the ledger, and what lets a page go fast."""
+KEPT = ("rehearsal", "recorded_at", "reader")
+"""Checkpoints of the office itself: its kind, its clock, what it understands. A rebuild keeps them."""
 
 _STAGES = {
     "stage_keys": "n BIGINT, directive TEXT, officer TEXT",

@@ -5,10 +5,12 @@ In: the ledger itself, by stream. Out: entries, each with a sentence that a pers
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
+from typing import assert_never
 
-from domain import directive, force, relay, roll, roll_call, service
+from domain import directive, force, office, relay, roll, roll_call, service
 from domain.fact import Fact, words
 from ledger.codec import Entry, decode
+from ledger.links import waiting
 from projections.database import Database
 
 _PAGE = 2_000
@@ -45,7 +47,10 @@ def entries(
             limit=_PAGE,
             **values,
         ).fetchall()
+        waits = waiting(db.conn, [line[0] for line in page])
         for position, stream, version, topic, state in page:
+            if position in waits:
+                continue
             entry = Entry(position, stream, version, decode(topic, bytes(state)))
             if _concerns(entry.fact, name, officer):
                 yield entry
@@ -177,5 +182,37 @@ def other(fact: Fact, here: str) -> str:
             return f"{fact.officer} assumed {fact.charge} charge of {fact.post}."
         case force.ChargeRelinquished():
             return f"{fact.officer} gave up charge of {fact.post}."
+        case (
+            office.Commissioned()
+            | office.KeyRegistered()
+            | office.Admitted()
+            | office.HandoverOpened()
+            | office.Manifested()
+            | office.TakenOver()
+            | office.SkewSeen()
+        ):
+            return _of_office(fact)
         case _:
             return f"{fact.stored.split('@')[0]} of {here}."
+
+
+def _of_office(fact: office.Event) -> str:
+    match fact:
+        case office.Commissioned():
+            return f"An office {fact.office} was commissioned for {fact.unit}."
+        case office.KeyRegistered():
+            return f"The office {fact.office} registered its key."
+        case office.Admitted():
+            return f"The office {fact.office} was admitted."
+        case office.HandoverOpened():
+            units = _many(len(fact.units), "unit", "units")
+            return f"The hand-over of {units} to the office {fact.office} was opened."
+        case office.Manifested():
+            entries = _many(fact.entries, "entry was", "entries were")
+            return f"{entries} stated as handed over to the office {fact.office}."
+        case office.TakenOver():
+            return f"The office {fact.office} took over."
+        case office.SkewSeen():
+            return f"The clock of the office {fact.office} was seen {fact.seconds:+,} s off."
+        case _:
+            assert_never(fact)

@@ -6,7 +6,7 @@ The golden files hold their stored forms. All persons are invented.
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeVar
 
-from domain import directive, force, relay, roll, roll_call, service
+from domain import directive, force, office, relay, roll, roll_call, service
 from domain.deadline import Due
 from domain.directive import Basis, Clause, Lineage, Link, Order, Population, Terms
 from domain.fact import ClauseId, DirectiveId, Fact, OfficerId, PostId, UnitId
@@ -233,6 +233,13 @@ EXAMPLES: tuple[Fact, ...] = (
         version=1,
         text=ORDER_TEXT,
     ),
+    office.Commissioned(**BY_DESK, office=MALAKAND, unit=MALAKAND, claim="c1" * 32),
+    office.KeyRegistered(**BY_DESK, office=MALAKAND, key="4e" * 32, proof="70" * 64),
+    office.Admitted(**about(), office=MALAKAND, key="4e" * 32),
+    office.HandoverOpened(**about(), office=MALAKAND, units=(MALAKAND, SWAT, SAIDU)),
+    office.Manifested(**about(), office=MALAKAND, entries=1_204, digest="d1" * 32),
+    office.TakenOver(**about(), office=MALAKAND, digest="d1" * 32),
+    office.SkewSeen(**about(), office=MALAKAND, seconds=-3_600),
 )
 """One of each, in the order of the glossary."""
 
@@ -282,6 +289,7 @@ BARE: tuple[Fact, ...] = (
         version=1,
         text=ORDER_TEXT,
     ),
+    office.KeyRegistered(**about(), office="hq", key="4e" * 32),
 )
 """Those that can leave something unsaid, leaving all of it unsaid."""
 

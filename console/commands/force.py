@@ -204,15 +204,21 @@ def import_roll(
             raise BadFile(problems)
         with this.progress() as progress:
             answer = office.import_roll(
-                rows, columns, at=this.instant(at, "--at"), dry_run=dry_run, progress=progress
+                rows,
+                columns,
+                at=this.instant(at, "--at"),
+                dry_run=dry_run,
+                accept_good=accept_good,
+                progress=progress,
             )
     answer = {
         **answer,
-        "rejected": len({problem.line for problem in problems}),
+        "rejected": len({problem.line for problem in problems}) + answer["rejected"],
         "problems": [
             {"line": p.line, "column": p.column, "value": p.value, "reason": p.reason}
             for p in sorted(problems, key=lambda problem: problem.line)
-        ],
+        ]
+        + answer["problems"],
     }
     this.answer(answer, reports.roll_import(answer, str(file), dry_run=dry_run))
 

@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from typer.main import get_command
 
 from console import cli
-from domain import directive, fact, force, relay, roll, roll_call, service
+from domain import directive, fact, force, office, relay, roll, roll_call, service
 from ledger.codec import FACTS
 from projections import tables
 
@@ -189,6 +189,14 @@ _HEADINGS: Sequence[tuple[str, ModuleType, Sequence[tuple[str, str]]]] = (
                 "roll_call",
                 roll_call.stream("{unit}", "{date}", 0, "{office}").replace(".0.", ".{n}."),
             ),
+        ),
+    ),
+    (
+        "Offices",
+        office,
+        (
+            ("office", office.stream("{office}", "{writer}")),
+            ("key", office.key_stream("{office}")),
         ),
     ),
 )

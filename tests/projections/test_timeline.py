@@ -24,6 +24,8 @@ STREAMS = {
     "relay": f"relay-{REF}.swat.hq",
     "service": f"service-{REF}.C-2.hq",
     "roll_call": "roll_call-swat-saidu.2020-01-15.1.hq",
+    "office": "office-malakand.hq",
+    "key": "key-malakand.malakand",
 }
 TOLD = {
     "force.described@1": "force.described of kp.",
@@ -68,6 +70,13 @@ TOLD = {
         "At roll call in swat-saidu, 1 officer acknowledged, 1 absent; diary 14, entered "
         "2020-01-15 10:15+05:00."
     ),
+    "office.commissioned@1": "An office malakand was commissioned for malakand.",
+    "key.registered@1": "The office malakand registered its key.",
+    "office.admitted@1": "The office malakand was admitted.",
+    "office.handover_opened@1": ("The hand-over of 3 units to the office malakand was opened."),
+    "office.manifested@1": "1,204 entries were stated as handed over to the office malakand.",
+    "office.taken_over@1": "The office malakand took over.",
+    "office.skew_seen@1": "The clock of the office malakand was seen -3,600 s off.",
 }
 
 
