@@ -194,7 +194,7 @@ class Broker:
         self._order("kill", node)
 
     def stop(self, node: int = 0) -> None:
-        """End a node in order."""
+        """End a node in order; slow, and a kill in the end, where no majority of nodes is left."""
         self._order("stop", node)
 
     def start(self, node: int = 0) -> None:
