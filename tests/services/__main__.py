@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.services import cluster, jars, postgresql
+from tests.services import cluster, jars, postgresql, program
 from tests.services.keeper import keep
 
 match sys.argv[1]:
@@ -10,5 +10,7 @@ match sys.argv[1]:
         keep(postgresql.served)
     case "kafka":
         keep(cluster.served)
+    case "program":
+        keep(program.served)
     case "jars":
         jars.write_lock()
