@@ -195,10 +195,11 @@ class PostgresDatabase:
             make_conninfo(**dict.fromkeys(url.query, "1"))
         except psycopg.ProgrammingError as error:  # it names the option
             raise Misused(f"{NOT_UNDERSTOOD} ({_first_line(error)}).") from error
-        self.writer = self._engine(reads_only=False)
-        self.readers = self._engine(reads_only=True)
+        self.writer = self._engine(1, 0)
+        self.readers = self._engine(READERS, -1, reads_only=True)
+        self.beside: Engine | None = self._engine(1, -1)
 
-    def _engine(self, *, reads_only: bool) -> Engine:
+    def _engine(self, kept: int, more: int, *, reads_only: bool = False) -> Engine:
         ours = {
             "application_name": "farman",
             "client_encoding": "utf8",
@@ -207,8 +208,8 @@ class PostgresDatabase:
         engine = create_engine(
             self._url,
             connect_args={k: v for k, v in ours.items() if k not in self._url.query},
-            pool_size=READERS if reads_only else 1,
-            max_overflow=-1 if reads_only else 0,
+            pool_size=kept,
+            max_overflow=more,
             use_native_hstore=False,  # or a first connection asks for its type
         )
 
@@ -282,21 +283,21 @@ class PostgresDatabase:
         rows: Iterable[Sequence[object]],
     ) -> int:
         cursor = self._cursor(conn)
-        if table not in self._types:
+        kinds = self._types.get(table)
+        if kinds is None:
             found = cursor.execute(
                 "SELECT attname, atttypid FROM pg_attribute "
                 "WHERE attrelid = to_regclass(quote_ident(%s)) AND attnum > 0 "
                 "AND NOT attisdropped",
                 (table,),
             )
-            self._types[table] = {row["attname"]: row["atttypid"] for row in found}
-        types = self._types[table]
+            kinds = self._types[table] = {row["attname"]: row["atttypid"] for row in found}
         statement = SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
             Identifier(table), SQL(", ").join(map(Identifier, columns))
         )
         count = 0
         with cursor.copy(statement) as copy:
-            copy.set_types([types[column] for column in columns])
+            copy.set_types([kinds[column] for column in columns])
             write = copy.write_row
             for count, row in enumerate(rows, start=1):  # noqa: B007 - returned below
                 write(row)

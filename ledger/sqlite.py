@@ -163,6 +163,7 @@ class SqliteDatabase:
         self._recorder = SqliteRecorder(
             SQLiteDatastore(":memory:", originator_id_type="text")  # never opened: see append
         )
+        self.beside: Engine | None = None
         self.writer = self._engine(WRITER_CACHE_KIB, "BEGIN IMMEDIATE")
         self.readers = self.writer if self.shared else self._engine(READER_CACHE_KIB, "BEGIN")
 

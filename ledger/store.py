@@ -16,7 +16,8 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from domain.errors import Contended, Misused, Unavailable, Unknown
+from domain.errors import Contended, FarmanError, Misused, Unavailable, Unknown
+from ledger import tables
 
 Row = tuple[str, int, str, bytes]
 """Stream, version, stored name, stored bytes: an entry before it has a position."""
@@ -50,12 +51,17 @@ class Database(Protocol):
     """What its driver raises where SQLAlchemy has not wrapped it."""
     writer: Engine
     readers: Engine
+    beside: Engine | None
+    """For tables beside the ledger; None where one writer is all there can be."""
 
     def survey(self, conn: Connection) -> bool:
         """Learn what is there: true if the ledger's tables are. Comes before all others."""
 
     def create(self, conn: Connection) -> None:
-        """Make the ledger's tables unless another process has just done so."""
+        """Make the ledger's tables unless another process has just done so.
+
+        Until the transaction ends no other process makes tables.
+        """
 
     def lock(self, conn: Connection) -> None:
         """Take the writer lock."""
@@ -88,18 +94,23 @@ class Transaction:
     conn: Connection
     """The connection on which entries are appended; for the tables beside them."""
 
-    def __init__(self, database: Database, conn: Connection) -> None:
+    def __init__(self, database: Database, conn: Connection, *, appends: bool = True) -> None:
         self.conn = conn
         self._database = database
+        self._appends = appends
         self._spoilt: BaseException | None = None
 
     def append(self, rows: Sequence[Row]) -> Sequence[int]:
         """Append entries; return their positions, ascending, in the order of ``rows``.
 
         Raises:
-            Contended: a (stream, version) is taken. Leave the block; nothing is kept.
+            Contended: a (stream, version) is taken. Leave the block, or the `attempt`;
+                nothing of it is kept.
 
         """
+        if not self._appends:
+            msg = "Entries are appended by who holds the writer lock"
+            raise RuntimeError(msg)
         with self._all_or_nothing():
             return self._database.append(self.conn, rows) if rows else ()
 
@@ -123,6 +134,34 @@ class Transaction:
         """
         with self._all_or_nothing():
             self._database.exclude_readers(self.conn)
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Undo what the block did if it raises, let the error rise, and go on unspoilt.
+
+        What the caller keeps in memory of the block he must forget himself.
+        """
+        self.check()
+        self.conn.exec_driver_sql("SAVEPOINT attempt")
+        try:
+            yield
+            self.check()
+        except Exception as error:
+            if not self.at_fault(error):
+                self.conn.exec_driver_sql("ROLLBACK TO SAVEPOINT attempt")
+                self.conn.exec_driver_sql("RELEASE SAVEPOINT attempt")
+                self._spoilt = None
+            raise
+        self.conn.exec_driver_sql("RELEASE SAVEPOINT attempt")
+
+    def at_fault(self, error: Exception) -> bool:
+        """Tell whether the store or the machine failed, so that nothing more can be tried here."""
+        if isinstance(error, MemoryError | OSError):
+            return True
+        if isinstance(error, FarmanError):
+            return isinstance(error, Unavailable)
+        origin = error.orig if isinstance(error, DBAPIError) else error
+        return self._database.explain(origin or error) is not None
 
     def check(self) -> None:
         """Raise again what was raised earlier and caught: half a batch is never committed."""
@@ -189,10 +228,12 @@ class Store:
         with self._spoken():
             with _begin(database.readers, _nothing) as conn:
                 found = database.survey(conn)
+                whole = found and tables.exist(conn)
             if not found and not create:
                 raise Unknown(f"{database.place} holds no ledger; `farman init` makes one.")
-            if not found:
+            if not whole:  # a store of before there were links lacks their tables alone
                 with _begin(database.writer, database.create) as conn:
+                    tables.create(conn)
                     conn.commit()
 
     @contextmanager
@@ -210,15 +251,35 @@ class Store:
             self._only_writer(),
             _begin(self._database.writer, self._database.lock) as conn,
         ):
-            transaction = Transaction(self._database, conn)
-            try:
-                yield transaction
-                transaction.check()
-            except BaseException:
-                with suppress(DBAPIError):  # the first error is the one to tell
-                    conn.rollback()
-                raise
-            self._commit(conn)
+            yield from self._to_the_end(Transaction(self._database, conn))
+
+    @contextmanager
+    def beside(self) -> Iterator[Transaction]:
+        """Write tables beside the ledger and no entries; commits and rolls back as `writing` does.
+
+        On PostgreSQL it waits for nobody who appends, only for who changes the same rows.
+
+        Raises:
+            Unavailable: the store can't be reached, is busy, full or damaged.
+
+        """
+        engine = self._database.beside
+        if engine is None:
+            with self.writing() as tx:
+                yield tx
+            return
+        with self._spoken(), _begin(engine, _nothing) as conn:
+            yield from self._to_the_end(Transaction(self._database, conn, appends=False))
+
+    def _to_the_end(self, transaction: Transaction) -> Iterator[Transaction]:
+        try:
+            yield transaction
+            transaction.check()
+        except BaseException:
+            with suppress(DBAPIError):  # the first error is the one to tell
+                transaction.conn.rollback()
+            raise
+        self._commit(transaction.conn)
 
     def _commit(self, conn: Connection) -> None:
         try:
@@ -264,6 +325,8 @@ class Store:
         """Close every connection; the store is not used afterwards."""
         self._database.readers.dispose()
         self._database.writer.dispose()
+        if self._database.beside is not None:
+            self._database.beside.dispose()
 
     @contextmanager
     def _only_writer(self) -> Iterator[None]:
@@ -375,7 +438,7 @@ _LINES = (
 
 def head(conn: Connection) -> int:
     """Return the highest position, 0 when the ledger is empty."""
-    ((highest,),) = _fetch(conn, "SELECT max(notification_id) FROM stored_events")
+    ((highest,),) = fetch(conn, "SELECT max(notification_id) FROM stored_events")
     return highest or 0
 
 
@@ -385,18 +448,18 @@ def select_entries(
     """Return at most ``limit`` entries with after < position <= upto, oldest first."""
     if upto is None:
         query = f"{_LINES} WHERE notification_id > ? ORDER BY notification_id LIMIT ?"
-        return _fetch(conn, query, after, limit)
+        return fetch(conn, query, after, limit)
     query = (
         f"{_LINES} WHERE notification_id > ? AND notification_id <= ? "
         "ORDER BY notification_id LIMIT ?"
     )
-    return _fetch(conn, query, after, upto, limit)
+    return fetch(conn, query, after, upto, limit)
 
 
 def select_stream(conn: Connection, stream: str) -> list[Line]:
     """Return all entries of ``stream``, by version; none if there is no such stream."""
     query = f"{_LINES} WHERE originator_id = ? ORDER BY originator_version"
-    return _fetch(conn, query, stream)
+    return fetch(conn, query, stream)
 
 
 def stream_heads(conn: Connection, streams: Sequence[str]) -> dict[str, int]:
@@ -407,7 +470,7 @@ def stream_heads(conn: Connection, streams: Sequence[str]) -> dict[str, int]:
     else:
         asked, names = "SELECT unnest(?::text[]) AS name", list(streams)
     # The highest version is one look at the key's index, however long the stream is.
-    found = _fetch(
+    found = fetch(
         conn,
         "SELECT name, (SELECT max(originator_version) FROM stored_events "
         f"WHERE originator_id = name) FROM ({asked}) AS asked",
@@ -416,8 +479,9 @@ def stream_heads(conn: Connection, streams: Sequence[str]) -> dict[str, int]:
     return {name: version for name, version in found if version is not None}
 
 
-def _fetch(conn: Connection, query: str, *params: object) -> list[Any]:
-    # The driver's own cursor: plain tuples, without SQLAlchemy's work on each row.
+def fetch(conn: Connection, query: str, *params: object) -> list[Any]:
+    """Return all rows of a query with ``?`` for its values, as plain tuples."""
+    # The driver's own cursor, without SQLAlchemy's work on each row.
     if conn.dialect.name == "sqlite":
         cursor = conn.connection.cursor()
     else:

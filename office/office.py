@@ -23,7 +23,7 @@ from office import force as force_
 from office.answers import Ask, Job
 from office.door import Door, committed
 from office.home import Home
-from office.work import Work, prepare, working
+from office.work import Work, prepare, understands_more, working
 from projections import directives as cited
 from projections import force as known_force
 from projections import rebuild, tables
@@ -66,14 +66,22 @@ class Office:
         with self.store.reading() as conn:
             ready = conn.dialect.has_table(conn, "checkpoints")
             level = ready and Database(conn).checkpoint("position") >= head(conn)
+            upgraded = ready and understands_more(Database(conn))
         if not ready:
             prepare(self.store, rehearsal=self.home.rehearsal)
         self._same_kind()
         if self.home.is_new():
             self.home.made()
-        if not level:
+        if upgraded:
+            self._do_over()
+        elif not level:
             with self._working():
                 pass  # catching up is how every work begins
+
+    def _do_over(self) -> None:
+        with self._working() as work:
+            if understands_more(work.db):  # unless another process has just done so
+                work.reconsider()
 
     def _same_kind(self) -> None:
         """Never let a real home write into a rehearsal's ledger, nor the reverse."""

@@ -60,25 +60,33 @@ def moment(
 
 
 def recorded_by(db: Database, at: datetime) -> int:
-    """Return the last position written by an instant, 0 if there is none: 20 looks at a million."""
+    """Return the last position that was here by an instant, 0 if none: 20 looks at a million.
+
+    What another office wrote was here when it was received.
+    """
     wanted = micros(at)
     low, high = 0, head(db.conn)
     while low < high:
         middle = (low + high + 1) // 2
         row = db.run(
-            "SELECT notification_id, state FROM stored_events WHERE notification_id <= :m"
-            " AND notification_id > :low ORDER BY notification_id DESC LIMIT 1",
+            "SELECT e.notification_id, e.state, r.received_at FROM stored_events e"
+            " LEFT JOIN receipts r ON r.position = e.notification_id"
+            " WHERE e.notification_id <= :m AND e.notification_id > :low"
+            " ORDER BY e.notification_id DESC LIMIT 1",
             m=middle,
             low=low,
         ).first()
-        if (
-            row is None
-            or micros(datetime.fromisoformat(orjson.loads(row[1])["recorded_at"])) <= wanted
-        ):
+        if row is None or _here_since(row[1], row[2]) <= wanted:
             low = middle
         else:
             high = row[0] - 1
     return low
+
+
+def _here_since(state: bytes, received_at: Micros | None) -> Micros:
+    if received_at is not None:
+        return received_at
+    return micros(datetime.fromisoformat(orjson.loads(state)["recorded_at"]))
 
 
 def _at(at: Micros | None, zone_: ZoneInfo) -> datetime | None:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, CursorResult
 from domain.directive import DIRECTIVE, Directive, stream
 from domain.fact import Micros
 from ledger.codec import decode
+from ledger.links import waiting
 from ledger.store import select_stream, stream_heads
 from projections.tables import metadata
 
@@ -144,6 +145,12 @@ class Database:
             v=value,
         )
 
+    def forget(self) -> None:
+        """Forget what was read in this transaction: some of it was undone."""
+        self.directives.clear()
+        self.standing.clear()
+        self.upto = None
+
     def directive(self, directive: str, known: int | None = None) -> Directive:
         """Fold a directive from its own stream, up to a position if one is given."""
         if known is None and directive in self.directives:
@@ -157,10 +164,12 @@ class Database:
             version = stream_heads(self.conn, [name]).get(name, 0)
             if kept.get(directive, (-1,))[0] == version:
                 return kept[directive][1]
+        lines = select_stream(self.conn, name)
+        waits = waiting(self.conn, [line[0] for line in lines])
         history = [
             decode(fact, state)
-            for position, _, _, fact, state in select_stream(self.conn, name)
-            if known is None or position <= known
+            for position, _, _, fact, state in lines
+            if (known is None or position <= known) and position not in waits
         ]
         folded = DIRECTIVE.fold(history)  # type: ignore[arg-type]  # the stream holds only its facts
         if now:

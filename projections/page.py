@@ -8,7 +8,7 @@ comes after it, because the ledger has it after it.
 from collections.abc import Callable, Sequence
 
 from domain import directive, force, office, relay, roll, roll_call, service
-from domain.fact import Fact, micros
+from domain.fact import Fact
 from ledger.codec import Entry
 from projections import answers, directives, hops, offices, standing
 from projections import force as force_
@@ -78,10 +78,11 @@ _APPLY = {cls: apply for apply, classes in _KINDS for cls in classes}
 """Every fact has exactly one line here; a test holds it against the codec."""
 
 
-def apply(db: Database, entries: Sequence[Entry]) -> None:
-    """Apply the entries, in order, and move the checkpoint to the last of them."""
-    if not entries:
-        return
+def apply(db: Database, entries: Sequence[Entry], upto: int | None = None) -> None:
+    """Apply the entries, in order, and move the checkpoint to the last of them.
+
+    ``upto``: the position the page goes to, if what follows the last entry is not understood.
+    """
     start = 0
     for end in range(1, len(entries) + 1):
         apply_ = _APPLY[type(entries[start].fact)]
@@ -90,5 +91,7 @@ def apply(db: Database, entries: Sequence[Entry]) -> None:
             apply_(db, entries[start:end])
             start = end
     db.upto = None
-    db.mark("position", entries[-1].position)
-    db.mark("recorded_at", micros(entries[-1].fact.recorded_at))
+    if upto is None and entries:
+        upto = entries[-1].position
+    if upto is not None:
+        db.mark("position", upto)

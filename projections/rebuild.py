@@ -12,7 +12,7 @@ row by row it would take several times as long (FACTS: 26 % of read-and-decode s
 import hashlib
 import secrets
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
@@ -29,8 +29,9 @@ from domain.errors import Unavailable
 from domain.fact import HOUR
 from domain.standing import Officer, last_of, open_due, overdue_spans
 from ledger.codec import Entry, decode
+from ledger.links import waiting
 from ledger.memory import uncollected
-from ledger.store import Store, Transaction, head, select_entries
+from ledger.store import Line, Store, Transaction, head, select_entries
 from projections import page, roll
 from projections.database import Database
 from projections.standing import (
@@ -52,6 +53,7 @@ from projections.tables import (
     EXACT,
     HOURLY,
     INDEXES,
+    KEPT,
     PROJECTIONS,
     TOTAL,
     columns,
@@ -319,13 +321,13 @@ def rebuild(store: Store, progress: Progress = lambda *_: None, entries: int = E
             break
         with _writing(store, BESIDE, directives) as (tx, db):
             _still_ours(db, token)
-            _apply(db, rows)
+            _apply(db, db.conn, rows)
         done = rows[-1][0]
         progress("rebuild", done, top)
     with _writing(store, BESIDE, directives) as (tx, db):
         _still_ours(db, token)
         while rows := select_entries(db.conn, done, entries):
-            _apply(db, rows)
+            _apply(db, db.conn, rows)
             done = rows[-1][0]
         _finish(db)
         tx.exclude_readers()  # one whose snapshot is older would find the new tables empty
@@ -333,17 +335,20 @@ def rebuild(store: Store, progress: Progress = lambda *_: None, entries: int = E
     return done
 
 
-def _apply(db: Database, rows: list[tuple[int, str, int, str, bytes]]) -> None:
-    """Apply entries, decoding no more than a few megabytes of them at once."""
+def _apply(db: Database, ledger: Connection, rows: Sequence[Line]) -> None:
+    """Apply entries but those not understood, decoding a few megabytes of them at once."""
     some: list[Entry] = []
     size = 0
+    waits = waiting(ledger, [row[0] for row in rows])
     for position, stream, version, name, state in rows:
+        if position in waits:
+            continue
         some.append(Entry(position, stream, version, decode(name, state)))
         size += len(state)
         if size > _BYTES:
             page.apply(db, some)
             some, size = [], 0
-    page.apply(db, some)
+    page.apply(db, some, rows[-1][0])
 
 
 def _still_ours(db: Database, token: int) -> None:
@@ -354,7 +359,8 @@ def _still_ours(db: Database, token: int) -> None:
 
 def _swap(db: Database) -> None:
     db.run("DELETE FROM {checkpoints} WHERE name = 'token'")
-    db.mark("rehearsal", Database(db.conn).checkpoint("rehearsal"))
+    for name in KEPT:
+        db.mark(name, Database(db.conn).checkpoint(name))
     for table in (*metadata.sorted_tables, CHECKPOINTS):
         db.conn.exec_driver_sql(f"DROP TABLE {table.name}")
         db.conn.exec_driver_sql(f"ALTER TABLE {BESIDE}{table.name} RENAME TO {table.name}")
@@ -378,7 +384,7 @@ def check(store: Store, progress: Progress = lambda *_: None) -> tuple[int, list
                 _begin(db)
                 done = 0
                 while rows := select_entries(conn, done, ENTRIES, top):
-                    _apply(db, rows)
+                    _apply(db, conn, rows)
                     done = rows[-1][0]
                     progress("fold", done, top)
                 _finish(db)
