@@ -180,9 +180,9 @@ def decide(command: Command, state: Office) -> Sequence[Event]:
             _may_commission(fact, tree, others, state, history=history)
             return (fact,)
         case Register(fact):
-            if state.key == fact.key:
+            if state.key == fact.key and (state.proof == fact.proof or state.admitted):
                 return ()
-            if state.key is not None:
+            if state.key not in (None, fact.key):
                 raise Refused(f"The office {fact.office} has registered another key.")
             return (fact,)
         case Admit(fact, proved):

@@ -147,9 +147,10 @@ def must_stay(work: Work, before: Tree, units: Iterable[Unit], posts: Iterable[P
     after = Tree({**before.units, **{unit.id: unit for unit in units}})
     tops = [region.unit for region in work.hosts.regions if region.unit is not None]
 
-    def parts(unit: UnitId, tree: Tree) -> set[UnitId]:
+    def parts(unit: UnitId, tree: Tree) -> set[tuple[UnitId, bool]]:
+        """Return the offices to which a unit is sent, and whether it is theirs."""
         line = set(tree.above(unit))
-        return {top for top in tops if top in line or unit in set(tree.above(top))}
+        return {(top, top in line) for top in tops if top in line or unit in tree.above(top)}
 
     for unit in units:
         old = before.units.get(unit.id)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
@@ -18,9 +19,10 @@ from domain.errors import Contended, Misused, Refused, Unavailable, Unknown
 from domain.fact import Micros, Text, micros
 from domain.force import Post, Tree, Unit
 from ledger.store import Store, head
-from office import answers, directives, questions, roll, tick
+from office import answers, commission, directives, questions, roll, tick
 from office import force as force_
 from office.answers import Ask, Job
+from office.commission import Handover
 from office.door import Door, committed
 from office.home import Home
 from office.work import Work, prepare, understands_more, working
@@ -409,7 +411,66 @@ class Office:
         """End a charge."""
         return self._do(lambda work: roll.relinquish(work, post, officer=officer, at=at))
 
+    def commission(
+        self, unit: str, out: Path, provide: commission.Provide, *, office: str | None = None
+    ) -> dict[str, Any]:
+        """Give a unit an office of its own: what its region joins with is written to ``out``.
+
+        ``provide`` makes sure of what it needs at the broker. Done again, it goes on where it
+        was cut; once the region has joined, it changes nothing and writes no file.
+        """
+        name = office or unit
+        with self._working() as work:
+            state = commission.ready(work, unit, name)
+            force = known_force.described(work.db)
+        if state.state in ("", "commissioned") and force is not None:
+            token, password = commission.hand_over(out, state, name)
+            broker = provide(force[0], name, password)
+            with self._working() as work:
+                key = commission.commission(work, self.home.path, unit, name, token)
+            commission.Handover(
+                force=force[0],
+                office=name,
+                unit=unit,
+                hq=self.home.office,
+                rehearsal=self.home.rehearsal,
+                key=key.public,
+                fingerprint=key.fingerprint,
+                token=token,
+                kafka=broker,
+            ).write(out)
+        told = self.offices()
+        mine = next(one for one in told["offices"] if one["office"] == name)
+        return {
+            "office": name,
+            "unit": mine["unit"],
+            "state": mine["state"],
+            "fingerprint": told["fingerprint"],
+            "file": str(out) if state.state in ("", "commissioned") else None,
+            "position": told["position"],
+        }
+
+    def join(self, given: Handover) -> dict[str, Any]:
+        """Make this office's key, and prove it with the token of the hand-over file."""
+        with self._working() as work:
+            changed = commission.join(work, self.home.path, given)
+        told = self.offices()
+        mine = next(one for one in told["offices"] if one["office"] == self.home.office)
+        return {
+            "office": self.home.office,
+            "state": mine["state"],
+            "fingerprint": told["fingerprint"],
+            "hq_fingerprint": given.fingerprint,
+            "changed": changed,
+            "position": told["position"],
+        }
+
     # Questions.
+
+    def offices(self) -> dict[str, Any]:
+        """List the regional offices, how far each has come and what keeps it."""
+        with self._working() as work:
+            return commission.told(work)
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -450,10 +511,14 @@ class Office:
         """Count a directive under a unit; without one, every directive."""
         with self._reading() as db:
             moment = questions.moment(db, self._now(), as_of, known_at)
+            stood_on = questions.stood_on(db, self.home.office, self._now())
             if ref is None:
-                return questions.overview(db, moment, self._now(), unit)
-            return questions.status(
-                db, ref, moment, self._now(), unit=unit, depth=depth, version=version
+                return questions.overview(db, moment, self._now(), unit) | stood_on
+            return (
+                questions.status(
+                    db, ref, moment, self._now(), unit=unit, depth=depth, version=version
+                )
+                | stood_on
             )
 
     def officers(
@@ -471,7 +536,7 @@ class Office:
         """List officers and how each stands, by id, a page at a time."""
         with self._reading() as db:
             moment = questions.moment(db, self._now(), as_of, known_at)
-            return questions.officers(
+            found = questions.officers(
                 db,
                 ref,
                 moment,
@@ -481,6 +546,7 @@ class Office:
                 limit=limit,
                 version=version,
             )
+            return found | questions.stood_on(db, self.home.office, self._now())
 
     def hops(
         self,
@@ -492,7 +558,8 @@ class Office:
         """List a directive's step at each unit."""
         with self._reading() as db:
             moment = questions.moment(db, self._now(), as_of, known_at)
-            return questions.hops(db, ref, moment, everything=as_of is None)
+            found = questions.hops(db, ref, moment, everything=as_of is None)
+            return found | questions.stood_on(db, self.home.office, self._now())
 
     def overdue(
         self, *, unit: str | None = None, as_of: datetime | None = None

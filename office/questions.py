@@ -11,6 +11,7 @@ from domain.errors import Misused, Unknown
 from domain.fact import FOREVER, SECOND, Micros, UnitId, instant, micros, words
 from domain.force import Tree
 from domain.relay import Relay
+from ledger import links
 from ledger.codec import encode
 from ledger.store import head, select_entries
 from projections import directives, force
@@ -19,6 +20,7 @@ from projections import officers as officers_
 from projections import status as status_
 from projections import timeline as timeline_
 from projections.database import Database, Moment
+from projections.offices import Hosts
 from projections.status import NUMBERS
 
 EXPORTS: dict[str, list[str]] = {
@@ -87,6 +89,40 @@ def _here_since(state: bytes, received_at: Micros | None) -> Micros:
     if received_at is not None:
         return received_at
     return micros(datetime.fromisoformat(orjson.loads(state)["recorded_at"]))
+
+
+SILENT: Micros = 30 * SECOND
+"""Without a heartbeat for so long, an office is silent: heartbeats come every five seconds."""
+
+
+def stood_on(db: Database, me: str, now: Micros) -> dict[str, Any]:
+    """Return what an answer stands on: up to which number each office was heard, and when.
+
+    ``stale`` are the units of offices that are silent: all that is told of them and of what
+    lies below may have moved on. An office that stands alone has nothing to add.
+    """
+    hosts = Hosts.of_office(db, me)
+    if hosts is None:
+        return {}
+    zone_ = zone(db)
+    heard: dict[str, dict[str, Any]] = {}
+    lately: set[str] = set()
+    for link in links.every(db.conn):
+        told = link.heartbeat()
+        at = None if told is None else told[1]
+        heard[link.peer] = {"number": link.mark, "at": _at(at, zone_)}
+        if at is not None and now - at <= SILENT:
+            lately.add(link.peer)
+    return {
+        "heard": heard,
+        "stale": [
+            region.unit
+            for region in hosts.regions
+            if region.unit is not None
+            and region.state == "open"
+            and region.office not in lately | {me}
+        ],
+    }
 
 
 def _at(at: Micros | None, zone_: ZoneInfo) -> datetime | None:

@@ -63,7 +63,7 @@ def _state(row: dict[str, Any]) -> Office:
 
 def there_are(db: Database) -> bool:
     """Tell whether there is any office but one that stands alone."""
-    return bool(db.tuples("SELECT 1 FROM {offices} WHERE state <> 'hq' LIMIT 1"))
+    return bool(db.tuples("SELECT 1 FROM {offices} WHERE state NOT IN ('hq', '') LIMIT 1"))
 
 
 def office(db: Database, name: str) -> Office:
@@ -95,7 +95,7 @@ def regions(db: Database) -> list[Region]:
         Region(*row)
         for row in db.tuples(
             "SELECT office, unit, hq, state, COALESCE(admitted, key), opened, position"
-            " FROM {offices} WHERE state <> 'hq' ORDER BY office"
+            " FROM {offices} WHERE state NOT IN ('hq', '') ORDER BY office"
         )
     ]
 
