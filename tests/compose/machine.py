@@ -11,11 +11,13 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -107,6 +109,19 @@ class Machine:
             "sasl.mechanism": "SCRAM-SHA-512",
             "sasl.username": user,
             "sasl.password": password,
+        }
+
+    def for_aiokafka(self, user: str, password: str) -> dict[str, Any]:
+        """Return how a client of aiokafka does."""
+        return {
+            "bootstrap_servers": self.bootstrap,
+            "security_protocol": "SASL_SSL",
+            "ssl_context": ssl.create_default_context(
+                cafile=self.volumes / "malakand" / "ca.pem"
+            ),
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": user,
+            "sasl_plain_password": password,
         }
 
     def password(self, user: str) -> str:
@@ -216,7 +231,7 @@ class Machine:
         if service.image.startswith("apache/kafka:"):
             places["/mnt/shared/config"] = str(self.kafka_config())
         for name, server in self._databases.items():
-            places[f"@{name}/"] = f"@127.0.0.1:{server.port}/"
+            places[f"@{name}"] = f"@127.0.0.1:{server.port}"
         return places
 
     def _work(self, service: Service) -> Path:
