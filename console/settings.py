@@ -5,13 +5,17 @@ value of `FARMAN_STORE`, so that no password stands in an environment or an argu
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import Misused, Unavailable
+
+if TYPE_CHECKING:
+    from office.commission import Broker
+    from workers.kafka import Kafka
 
 HOME = Path("farman-home")
 SQLITE = "sqlite"
@@ -95,6 +99,42 @@ class Settings(BaseSettings):
             name = "_".join(["FARMAN", *(str(part).upper() for part in first["loc"])])
             said = str(first["msg"]).removeprefix("Value error, ")
             raise Misused(f"{name}: {said}.") from None
+
+    def kafka(self, kept: "Broker | None" = None, *, admin: bool = False) -> "Kafka":
+        """Return how the broker is reached: as the environment says, else as ``kept`` does.
+
+        ``admin``: as who makes topics, users and rights; the workers' user if no other is set.
+
+        Raises:
+            Misused: no broker is named, or a password is missing.
+            Unavailable: the file of who vouches for the broker cannot be read.
+
+        """
+        from workers.kafka import Kafka
+
+        username = (admin and self.kafka_admin_username) or self.kafka_username
+        password = (
+            self.kafka_admin_password
+            if admin and self.kafka_admin_username
+            else self.kafka_password
+        ).get_secret_value()
+        if kept is not None and not username:
+            username, password = kept.username, kept.password
+        try:
+            ca = self.kafka_ca_file and self.kafka_ca_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as fault:
+            why = fault.strerror if isinstance(fault, OSError) else "it is not PEM"
+            raise Unavailable(
+                f"FARMAN_KAFKA_CA_FILE: {self.kafka_ca_file} cannot be read: {why}."
+            ) from None
+        return Kafka(
+            self.kafka_bootstrap or (kept.bootstrap if kept else ""),
+            self.kafka_protocol
+            or (kept.protocol if kept else "SASL_SSL" if username else "PLAINTEXT"),
+            username,
+            password,
+            ca or (kept.ca if kept else None) or "",
+        )
 
     def shown(self) -> dict[str, str]:
         """Return the settings by their names in the environment, passwords masked."""

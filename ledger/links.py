@@ -574,6 +574,13 @@ def counts(conn: Connection, link: str) -> Mapping[str, int]:
     return {"held": held_, "dead_letters": int(dead), "not_understood": waits}
 
 
+def received_at(conn: Connection, link: str, number: int) -> Micros | None:
+    """Return when a number was received; None if it was not."""
+    query = "SELECT received_at FROM receipts WHERE link = ? AND number = ?"
+    rows = fetch(conn, query, link, number)
+    return rows[0][0] if rows else None
+
+
 def last_received_at(conn: Connection, after: int, upto: int) -> Micros:
     """Return when the last copy among these positions came, 0 if there is none."""
     ((at,),) = fetch(

@@ -599,7 +599,16 @@ def _status(conn: Connection, here: Link, now: Micros) -> dict[str, Any]:
         "forked": here.forked,
         "heard_at": None if at is None else instant(at),
         "silent_seconds": None if at is None else max(0, now - at) // SECOND,
+        "lag_seconds": _lag(conn, here, announced, now),
         "skew_seconds": None
         if word is None or at is None
         else (micros(word.clock) - at) // SECOND,
     }
+
+
+def _lag(conn: Connection, here: Link, announced: int, now: Micros) -> int | None:
+    """Return for how many seconds nothing has come though more was announced; None: never did."""
+    if here.mark >= announced:
+        return 0
+    at = links.received_at(conn, here.link, here.mark)
+    return None if at is None else max(0, now - at) // SECOND

@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -32,6 +32,7 @@ from confluent_kafka.admin import (
 )
 
 from domain.errors import Unavailable
+from office.commission import Broker
 from workers import rights
 from workers.kafka import LARGEST, Kafka, Way, group, topic
 from workers.rights import Right
@@ -61,34 +62,23 @@ _EVERY_RIGHT = AclBindingFilter(
 )
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """What an office logs in with: goes into its hand-over file and nowhere else."""
-
-    username: str
-    password: str = field(repr=False)
-
-
 def ensure_office(
-    kafka: Kafka,
-    force: str,
-    office: str,
-    *,
-    hq: str = "hq",
-    hq_user: str = "",
-    password: str = "",
-) -> Credentials:
+    kafka: Kafka, force: str, office: str, password: str = "", *, hq: str, hq_user: str
+) -> Broker:
     """Make sure of an office's topics, user and rights, and of HQ's rights to its topics.
 
-    ``kafka`` is the administrator, ``hq_user`` who HQ's workers log in as (none needs rights
-    if it is empty). The office's user gets ``password``, or a new one if none is given. On a
-    broker without users there are topics only.
+    ``kafka`` is the administrator, ``hq_user`` whom HQ's workers log in as. The office's user
+    gets ``password``, or a new one if it is empty. On a broker without users there are topics
+    only. Returns what the office is told of the broker.
 
     Raises:
         Unavailable: the broker cannot be reached, refuses, or does not come to agree.
 
     """
-    given = Credentials(group(force, office), password or secrets.token_urlsafe(32))
+    theirs = kafka
+    if kafka.sasl:
+        password = password or secrets.token_urlsafe(32)
+        theirs = replace(kafka, username=group(force, office), password=password)
     deadline = time.monotonic() + PATIENCE
     client = rights.client(kafka)
     named = False
@@ -97,15 +87,13 @@ def ensure_office(
             differs = _topics(client, [topic(force, office, way) for way in WAYS])
             if kafka.sasl:
                 if not named:
-                    _user(client, given)
+                    _user(client, theirs)
                     named = True
-                wanted = [(given.username, one) for one in rights.of_office(force, office)]
-                if hq_user:
-                    wanted += [(hq_user, one) for one in rights.of_hq(force, hq, [office])]
-                differs += _allowed(client, wanted)
+                wanted = [(theirs.username, right) for right in rights.of_office(force, office)]
+                ours = [(hq_user, right) for right in rights.of_hq(force, hq, [office])]
+                differs += _allowed(client, [*wanted, *ours])
                 # The last word has the broker, asked by the office itself.
-                seen = replace(kafka, username=given.username, password=given.password)
-                differs = differs or rights.lacking(seen, [right for _, right in wanted[:4]])
+                differs = differs or rights.lacking(theirs, [right for _, right in wanted])
         except KafkaException as fault:
             error = fault.args[0]
             if error.code() in _REFUSED:
@@ -118,7 +106,14 @@ def ensure_office(
         except Unavailable as fault:  # the user is not known to every node yet
             differs = [fault.reason]
         if not differs:
-            return given
+            return Broker(
+                bootstrap=kafka.bootstrap,
+                protocol=kafka.protocol,
+                username=theirs.username,
+                password=theirs.password,
+                ca=kafka.ca or None,
+                topics={way: topic(force, office, way) for way in WAYS},
+            )
         if time.monotonic() > deadline:
             raise Unavailable(
                 f"The broker {kafka.bootstrap} did not come to what the office {office} needs within "
@@ -145,9 +140,9 @@ def _topics(client: AdminClient, wanted: Iterable[str]) -> list[str]:
     return absent
 
 
-def _user(client: AdminClient, given: Credentials) -> None:
+def _user(client: AdminClient, who: Kafka) -> None:
     rounds = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, _ROUNDS)
-    user = UserScramCredentialUpsertion(given.username, rounds, given.password.encode())
+    user = UserScramCredentialUpsertion(who.username, rounds, who.password.encode())
     _done(client.alter_user_scram_credentials([user]))
 
 

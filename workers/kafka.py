@@ -9,12 +9,11 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 from domain.errors import Misused, Unavailable
 
-Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISM = "SCRAM-SHA-512"
 
 METADATA_AGE = 5_000
@@ -42,16 +41,21 @@ class Kafka:
 
     bootstrap: str
     """``host:port``, several with commas."""
-    protocol: Protocol = "PLAINTEXT"
+    protocol: str = "PLAINTEXT"
+    """One of `PROTOCOLS`."""
     username: str = ""
     password: str = field(default="", repr=False)
-    ca: Path | None = None
-    """A PEM file with who may vouch for the broker; none for those that the system trusts."""
+    ca: str = ""
+    """PEM: who may vouch for the broker; empty for those whom the system trusts."""
 
     def __post_init__(self) -> None:
         if not self.bootstrap:
             raise Misused(
                 "FARMAN_KAFKA_BOOTSTRAP is not set: give the broker's host:port, or join an office."
+            )
+        if self.protocol not in PROTOCOLS:
+            raise Misused(
+                f"The broker is spoken to by {', '.join(PROTOCOLS)}, not by {self.protocol}."
             )
         if self.sasl and not (self.username and self.password):
             raise Misused(
@@ -74,17 +78,17 @@ class Kafka:
         """What the broker's certificate is checked with.
 
         Raises:
-            Unavailable: the file cannot be read.
+            Unavailable: there is no certificate in what should be one.
 
         """
         if not self.tls:
             return None
         try:
-            return ssl.create_default_context(cafile=self.ca)
-        except (OSError, ssl.SSLError) as fault:
+            return ssl.create_default_context(cadata=self.ca or None)
+        except ssl.SSLError as fault:
             raise Unavailable(
-                f"FARMAN_KAFKA_CA_FILE: {self.ca} cannot be read ({fault}); it is the PEM file "
-                "of who vouches for the broker."
+                f"FARMAN_KAFKA_CA_FILE holds no certificate in PEM of who vouches for the broker "
+                f"({fault.reason or fault})."
             ) from fault
 
     def aiokafka(self) -> dict[str, Any]:
@@ -127,8 +131,8 @@ class Kafka:
             "security.protocol": self.protocol,
             "broker.address.family": "v4",  # or `localhost` waits for IPv6 to fail
         }
-        if self.tls and self.ca is not None:
-            said["ssl.ca.location"] = str(self.ca)
+        if self.tls and self.ca:
+            said["ssl.ca.pem"] = self.ca
         if self.sasl:
             said |= {
                 "sasl.mechanisms": MECHANISM,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from ledger.links import HEARTBEAT, Despatch, Garbage, Heartbeat
+from ledger.links import HEARTBEAT, Dead, Despatch, Garbage, Heartbeat
 
 BEAT = "farman.heartbeat@1"
 
@@ -60,8 +60,8 @@ def despatched(one: Despatch) -> Message:
     )
 
 
-def beaten(heartbeat: Heartbeat, sign: Callable[[bytes], bytes]) -> Message:
-    """Return a heartbeat's message, signed."""
+def beaten(heartbeat: Heartbeat, sign: Callable[[bytes], str]) -> Message:
+    """Return a heartbeat's message; ``sign`` gives a signature in hex."""
     value = HEARTBEAT.dump_json(heartbeat)
     clock = HEARTBEAT.dump_python(heartbeat, mode="json")["clock"]
     return Message(
@@ -75,9 +75,15 @@ def beaten(heartbeat: Heartbeat, sign: Callable[[bytes], bytes]) -> Message:
             ("ce_time", clock.encode()),
             ("content-type", b"application/json"),
             ("ce_farmanlink", heartbeat.link.encode()),
-            ("ce_farmansignature", sign(value).hex().encode()),
+            ("ce_farmansignature", sign(value).encode()),
         ],
     )
+
+
+def buried(one: Dead) -> Message:
+    """Return a dead letter's message: what came, and why it is dead."""
+    headers = [(name, text.encode()) for name, text in one.headers.items()]
+    return Message(b"", one.value, [*headers, ("farman_reason", one.reason.encode())])
 
 
 def read(

@@ -1021,7 +1021,7 @@ def test_the_status_of_a_link_tells_what_an_operator_asks(ends: Ends) -> None:
         "link": LINK, "peer": LINK, "registered": 0, "published": 0, "acknowledged": 0,
         "mark": 4, "announced": count, "missing": count - 8, "ranges": [[5, 6], [10, 20], [22, count]],
         "held": 4, "dead_letters": 1, "not_understood": 0, "effects_wait": True, "forked": None,
-        "heard_at": after(2), "silent_seconds": 31, "skew_seconds": -3600,
+        "heard_at": after(2), "silent_seconds": 31, "lag_seconds": 31, "skew_seconds": -3600,
     }  # fmt: skip
     assert (theirs["published"], theirs["acknowledged"], theirs["mark"]) == (count, 4, 0)
 

@@ -1,0 +1,138 @@
+"""HQ's inbox: what all regions send up.
+
+In: every link's ``up`` topic, one consumer for all. Out: copies in HQ's ledger.
+Safe: offsets are committed after the ledger has what they stand for, and only save reading;
+where a link has come to, its mark in the ledger tells. A link that cannot be read waits, and
+the others go on.
+"""
+
+import time
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from workers.reading import SILENT, Reader, Record
+from workers.role import POLL, Role, delays
+
+AT_ONCE = 5_000
+"""Messages in one transaction."""
+
+WAIT = 500
+"""Milliseconds that the broker is waited for; what comes is given at once."""
+
+COMMIT = 1.0
+"""Seconds between commits of offsets."""
+
+
+async def intake(role: Role) -> None:
+    """Read until the worker is to end."""
+    while not await role.links():
+        role.works("There is no link yet.")
+        await role.pause(POLL)
+        if role.stop.is_set():
+            return
+    consumer = AIOKafkaConsumer(
+        **role.kafka.aiokafka(),
+        group_id=role.ends.group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+        fetch_max_wait_ms=WAIT,
+    )
+    await consumer.start()
+    try:
+        await Intake(role, consumer).run()
+    finally:
+        await consumer.stop()
+
+
+class Source:
+    """One link as it is read."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.next: int | None = None
+        """The offset after the last that is in the ledger."""
+        self.again_at = 0.0
+        self.pauses = delays()
+
+
+class Intake:
+    """Reads many links with one consumer."""
+
+    def __init__(self, role: Role, consumer: AIOKafkaConsumer) -> None:
+        self._role = role
+        self._consumer = consumer
+        self._sources: dict[TopicPartition, Source] = {}
+        self._asked: dict[str, float] = {}
+        self._committed_at = 0.0
+
+    async def run(self) -> None:
+        """Read until the worker is to end."""
+        role, consumer = self._role, self._consumer
+        try:
+            while not role.stop.is_set():
+                await self._assign()
+                if not self._sources:
+                    role.works("There is no link that it may read yet.")
+                    await role.pause(WAIT / 1000)
+                    continue
+                found = await consumer.getmany(timeout_ms=WAIT, max_records=AT_ONCE)
+                for tp, source in self._sources.items():
+                    if time.monotonic() >= source.again_at:
+                        if consumer.paused() and tp in consumer.paused():
+                            consumer.resume(tp)
+                        await self._read(tp, source, found.get(tp, ()))
+                await self._commit()
+        finally:
+            await self._commit(now=True)
+            for source in self._sources.values():
+                await source.reader.close()
+
+    async def _assign(self) -> None:
+        """Begin to read the links that are new and that we may read."""
+        role, now = self._role, time.monotonic()
+        known = {source.reader.link for source in self._sources.values()}
+        for link in await role.links():
+            if link in known or now < self._asked.get(link, 0.0):
+                continue
+            self._asked[link] = now + SILENT
+            if await role.may(link):
+                await self._commit(now=True)  # whoever is assigned anew begins there
+                tp = TopicPartition(role.ends.topic(link, "reads"), 0)
+                self._sources[tp] = Source(Reader(role, link))
+                self._consumer.assign(list(self._sources))
+                role.works("It reads.")
+
+    async def _read(
+        self, tp: TopicPartition, source: Source, records: Sequence[ConsumerRecord]
+    ) -> None:
+        end = self._consumer.highwater(tp)
+        upto = records[-1].offset + 1 if records else source.next
+        if upto is None and end is not None:
+            upto = await self._consumer.position(tp)
+        level = end is not None and upto is not None and upto >= end
+        try:
+            await source.reader.read(
+                [Record(one.headers, one.value) for one in records], level=level
+            )
+        except Exception as fault:  # noqa: BLE001 - told, counted, tried again; the others go on
+            self._role.troubled(fault, source.reader.link)
+            wait = next(source.pauses)
+            source.again_at = time.monotonic() + wait
+            if records:
+                self._consumer.seek(tp, records[0].offset)
+                self._consumer.pause(tp)
+            return
+        source.pauses = delays()
+        if records:
+            source.next = upto
+        await source.reader.look()
+
+    async def _commit(self, *, now: bool = False) -> None:
+        if not now and time.monotonic() < self._committed_at + COMMIT:
+            return
+        self._committed_at = time.monotonic()
+        offsets = {tp: one.next for tp, one in self._sources.items() if one.next is not None}
+        if offsets:
+            await self._consumer.commit(offsets)

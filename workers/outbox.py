@@ -1,0 +1,158 @@
+"""The outbox: own entries get their numbers and go to the broker; so do heartbeats, and what was lost.
+
+In: the ledger, by way of the register. Out: each link's topic, in the order of the numbers.
+Safe: a number is durable before it is sent, and counts as published when the broker has
+acknowledged it and all before it. Whatever is cut here goes out again, the same bytes under
+the same number. Each link has a producer of its own: one that stands still holds no other up.
+"""
+
+import asyncio
+import time
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from domain.errors import Contended, Unavailable
+from ledger.links import Despatch
+from office import keys, part
+from office.links import BATCH, Inbox, Outgoing, Router, everything
+from office.office import Office
+from workers import log, messages
+from workers.ends import Ends
+from workers.kafka import Kafka
+from workers.role import POLL, Role, cut, delays
+from workers.sending import producer, send
+
+BEAT = 5.0
+"""Seconds between heartbeats."""
+
+
+async def outbox(role: Role) -> None:
+    """Send until the worker is to end."""
+    sending: dict[str, asyncio.Task[None]] = {}
+    try:
+        while not role.stop.is_set():
+            for link in await role.links():
+                if link not in sending:
+                    sending[link] = asyncio.create_task(Sender(role, link).run())
+            for task in sending.values():
+                if task.done():
+                    task.result()
+            role.works("It sends." if sending else "There is no link yet.")
+            await role.pause(POLL)
+        await asyncio.gather(*sending.values())
+    finally:
+        await cut(*sending.values())
+
+
+class Sender:
+    """Sends over one link."""
+
+    def __init__(self, role: Role, link: str) -> None:
+        self._role = role
+        self._link = link
+        self._topic = role.ends.topic(link, "writes")
+        self._router = Router(
+            everything if role.ends.is_region(link) else part.down(role.office, link)
+        )
+        self._outgoing = Outgoing()
+        self._inbox = Inbox()
+        self._beat = 0
+        self._pauses = delays()
+        self._published: int | None = None
+        """The highest number acknowledged by the broker and not yet noted as published."""
+
+    async def run(self) -> None:
+        """Send until the worker is to end; begin anew where the broker or the store fails."""
+        while not self._role.stop.is_set():
+            try:
+                if await self._role.may(self._link):
+                    async with producer(self._role.kafka) as broker:
+                        await self._send(broker)
+                    return
+            except (KafkaError, Unavailable, Contended, OSError) as fault:
+                self._role.troubled(fault, self._link)
+            await self._role.pause(next(self._pauses))
+
+    async def _send(self, broker: AIOKafkaProducer) -> None:
+        role = self._role
+        beat_at = again_at = time.monotonic()
+        async with role.wake.told() as told:
+            while not role.stop.is_set():
+                told.clear()
+                batch = await role.do(self._next)
+                if batch:
+                    await send(broker, self._topic, map(messages.despatched, batch))
+                    self._published = batch[-1].number
+                    self._tell("sent", batch)
+                lost: list[Despatch] = []
+                if time.monotonic() >= again_at:
+                    lost = await role.do(
+                        self._outgoing.again, role.office, self._link, self._beat
+                    )
+                    await send(broker, self._topic, map(messages.despatched, lost))
+                    self._tell("sent again", lost)
+                    again_at = time.monotonic() + (0 if lost else POLL)
+                if time.monotonic() >= beat_at:
+                    await send(broker, self._topic, [await role.do(self._heartbeat)])
+                    role.works("It sends.", self._link)
+                    self._pauses = delays()
+                    beat_at = time.monotonic() + BEAT
+                if not batch and not lost:
+                    await role.pause(POLL, told)
+        await role.do(self._note)
+
+    def _next(self) -> list[Despatch]:
+        """Note what the broker has, number what is new, and return what is to be sent."""
+        office = self._role.office
+        self._note()
+        if self._link in part.routed(office):
+            self._router.route(office, self._link)
+        return self._outgoing.take(office, self._link)
+
+    def _note(self) -> None:
+        if self._published is not None:
+            self._outgoing.published(self._role.office, self._link, self._published)
+            self._published = None
+
+    def _heartbeat(self) -> messages.Message:
+        # The clock's milliseconds: so what the peer has seen of ours tells how late its word is.
+        self._beat = max(self._beat + 1, time.time_ns() // 1_000_000)
+        self._note()
+        office = self._role.office
+        beat = self._inbox.heartbeat(office, self._link, self._beat)
+        return messages.beaten(beat, keys.own(office.home.path, office.home.office).sign)
+
+    def _tell(self, what: str, batch: list[Despatch]) -> None:
+        if batch:
+            self._role.meters.messages.labels(self._link, what).inc(len(batch))
+            self._role.log.info(
+                what, link=self._link, first=batch[0].number, last=batch[-1].number,
+                **log.about(one.stream for one in batch),
+            )  # fmt: skip
+
+
+async def again(office: Office, kafka: Kafka, link: str, first: int, last: int) -> int:
+    """Send numbers of a link again, for a person who asks; return how many there were.
+
+    Raises:
+        Unavailable: the broker cannot be reached, or does not take them.
+
+    """
+    ends = Ends.of(office)
+    count = 0
+    try:
+        async with producer(kafka) as broker:
+            while first <= last:
+                batch = Outgoing().take(office, link, first - 1, min(BATCH, last - first + 1))
+                if not batch:
+                    break
+                await send(broker, ends.topic(link, "writes"), map(messages.despatched, batch))
+                count += len(batch)
+                first = batch[-1].number + 1
+    except KafkaError as fault:
+        raise Unavailable(
+            f"The broker {kafka.bootstrap} does not take what is sent on the link {link} "
+            f"({fault}): `farman health` tells more."
+        ) from fault
+    return count

@@ -1,0 +1,134 @@
+"""Reading a link: what came on its topic goes into the ledger, what is no despatch to the dead letters.
+
+In: the messages of one partition, in order. Out: copies in the ledger, with all that follows.
+Safe: a batch is one transaction; only when it is durable may whoever reads commit the offset.
+Read twice, it changes nothing. A heartbeat is believed only if its office signed it.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaProducer
+
+from ledger.links import Dead, Despatch, Garbage, Heartbeat
+from office import arrivals, commission, keys
+from office.links import Inbox, Taken
+from workers import log, messages
+from workers.messages import Headers, Signed
+from workers.role import Role
+from workers.sending import producer, send
+
+SILENT = 15.0
+"""Seconds without a heartbeat after which the broker is asked whether we may read at all."""
+
+
+class Record(NamedTuple):
+    """A message as the broker gave it."""
+
+    headers: Headers | None
+    value: bytes | None
+
+
+class Reader:
+    """Reads one link."""
+
+    def __init__(self, role: Role, link: str) -> None:
+        self.link = link
+        self._role = role
+        self._inbox = Inbox(arrivals.follow)
+        self._settled = False
+        self._heard = time.monotonic()
+        self._graves: AIOKafkaProducer | None = None
+
+    async def read(self, records: Sequence[Record], *, level: bool) -> None:
+        """Take a batch in, durably; ``level``: it ends where the topic ended.
+
+        An empty one does what has waited for that. What is raised left nothing half done: the
+        same batch is to be read again.
+        """
+        if not records and (self._settled or not level):
+            return
+        taken = await self._role.do(self._take, records, level)
+        if taken.dead:
+            await self._bury(taken.dead)
+        self._settled = taken.level
+        if taken.forked is not None:
+            self._role.fails(f"The link {self.link} is forked: {taken.forked}.", self.link)
+        else:
+            self._role.works("It is read.", self.link)
+
+    def _take(self, records: Sequence[Record], level: bool) -> Taken:  # noqa: FBT001 - from `do`
+        batch: list[Despatch | Garbage] = []
+        beat: Heartbeat | None = None
+        for headers, value in records:
+            said = messages.read(self.link, headers, value)
+            believed = self._believed(said) if isinstance(said, Signed) else said
+            if isinstance(believed, Heartbeat):
+                beat = believed
+            elif believed is not None:
+                batch.append(believed)
+        office = self._role.office
+        # The despatches first: what a heartbeat announces went out before it.
+        level_now = level and beat is None
+        taken = self._inbox.take(office, self.link, batch, level=level_now)
+        if beat is not None:
+            self._heard = time.monotonic()
+            self._inbox.beat(office, self.link, beat, datetime.now(UTC))
+            if level:
+                last = self._inbox.take(office, self.link, [], level=True)
+                taken = taken._replace(level=last.level)
+        self._tell(batch, taken)
+        return taken
+
+    def _believed(self, beat: Signed) -> Heartbeat | Garbage | None:
+        """Return what a heartbeat says if its office signed it; None while its key is not known."""
+        with self._role.office._reading() as db:  # noqa: SLF001 - as an office asks itself
+            home = self._role.office.home
+            key = commission.key_of(db, home.path, home.office, beat.office)
+        if key is None:
+            return None
+        if not keys.verify(key, beat.signature.hex(), beat.value):
+            reason = f"forged heartbeat: {beat.office} did not sign it"
+            return Garbage(self.link, reason, beat.headers, beat.value)
+        return messages.heartbeat(beat)
+
+    def _tell(self, batch: Sequence[Despatch | Garbage], taken: Taken) -> None:
+        count = self._role.meters.messages
+        for what, number in (
+            ("appended", taken.appended),
+            ("duplicate", taken.duplicates),
+            ("dead", len(taken.dead)),
+        ):
+            if number:
+                count.labels(self.link, what).inc(number)
+        if taken.appended or taken.dead:
+            streams = (one.stream for one in batch if isinstance(one, Despatch))
+            self._role.log.info(
+                "read", link=self.link, appended=taken.appended, mark=taken.mark,
+                held=taken.held, dead=[one.reason for one in taken.dead[:5]], **log.about(streams),
+            )  # fmt: skip
+            self._role.wake.tell()
+
+    async def _bury(self, dead: Sequence[Dead]) -> None:
+        """Put dead letters into their topic, and wait for the broker's word."""
+        if self._graves is None:
+            graves = producer(self._role.kafka)
+            await graves.start()
+            self._graves = graves
+        await send(
+            self._graves,
+            self._role.ends.topic(self.link, "dlq"),
+            [messages.buried(one) for one in dead],
+        )
+
+    async def look(self) -> None:
+        """If nothing was heard for long, ask the broker whether we may read, and say if not."""
+        if time.monotonic() - self._heard > SILENT and await self._role.may(self.link):
+            self._heard = time.monotonic()
+
+    async def close(self) -> None:
+        """Let go of the dead-letter topic."""
+        if self._graves is not None:
+            await self._graves.stop()
