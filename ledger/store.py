@@ -28,6 +28,8 @@ Line = tuple[int, str, int, str, bytes]
 Stages = Callable[[str], Sequence[str]]
 """Dialect -> what a new connection runs first: the temporary tables that its user needs."""
 
+_SPARE_KIB = 16 * 1024
+"""SQLite's page cache, and the most that one of its sorts keeps in memory."""
 PATIENCE = 10.0
 """Seconds to wait for another writer before the store is called busy."""
 
@@ -162,6 +164,17 @@ class Transaction:
             return isinstance(error, Unavailable)
         origin = error.orig if isinstance(error, DBAPIError) else error
         return self._database.explain(origin or error) is not None
+
+    @contextmanager
+    def spare(self) -> Iterator[None]:
+        """Sort and read whole tables in little memory: a large page cache serves random keys."""
+        if self._database.dialect != "sqlite":
+            yield
+            return
+        ((usual,),) = self.conn.exec_driver_sql("PRAGMA cache_size").fetchall()
+        self.conn.exec_driver_sql(f"PRAGMA cache_size = -{_SPARE_KIB}")
+        yield
+        self.conn.exec_driver_sql(f"PRAGMA cache_size = {usual}")
 
     def check(self) -> None:
         """Raise again what was raised earlier and caught: half a batch is never committed."""

@@ -67,8 +67,8 @@ Progress = Callable[[str, int, int | None], None]
 BESIDE = "new_"
 ENTRIES = 20_000
 """Read and applied at once, in one transaction of a rebuild."""
-_BYTES = 8 * 1024 * 1024
-"""Stored bytes decoded at once: an entry of a roll is a thousand times one of an answer."""
+_BYTES = 1024 * 1024
+"""Stored bytes decoded at once, some 4,000 answers: an entry of a roll is a thousand times one of an answer."""
 _RAW = {
     "raw_standing": "directive TEXT{c}, officer TEXT{c}, served_by TEXT{c}, served_at BIGINT,"
     " received_at BIGINT, position BIGINT",
@@ -126,47 +126,43 @@ def _finish(db: Database) -> None:
         key=itemgetter(0, 1),
     )
     following = next(answered, None)
-    writer = _Writer(db, deltas, several, pleading)
-    for row in served:
-        mine: list[Any] = []
-        if following is not None and following[0] == row[:2]:
-            mine = list(following[1])
-            following = next(answered, None)
-        writer.add(row, mine)
-    writer.flush()
-    _count(db, deltas)
-    deltas.write(db)
+    for directive, officers in groupby(served, key=itemgetter(0)):
+        writer = _Writer(db, deltas, several, pleading)
+        for row in officers:
+            mine: list[Any] = []
+            if following is not None and following[0] == row[:2]:
+                mine = list(following[1])
+                following = next(answered, None)
+            writer.add(row, mine)
+        writer.flush()
+        if by_hours(db.directive(directive)):
+            _count(db, deltas, directive)
+        deltas.write(db)
     for raw in _RAW:
         db.run(f"DROP TABLE {{{raw}}}")
 
 
-def _count(db: Database, deltas: Deltas) -> None:
-    """Count those who only answer, set-wise, from the rows just written."""
-    hourly = [
-        name
-        for (name,) in db.tuples("SELECT directive FROM {directives}")
-        if by_hours(db.directive(name))
-    ]
-    for name in hourly:
-        for unit, served, due, officers in db.tuples(
-            "SELECT served_by, served_at, due_at, COUNT(*) FROM {standing}"
-            " WHERE directive = :d AND moved = 0 GROUP BY served_by, served_at, due_at",
-            d=name,
-        ):
-            deltas.add(name, EXACT, served, unit, SERVED, officers)
-            if due is not None:
-                deltas.add(name, EXACT, max(due, served), unit, OVERDUE, officers)
-        for unit, hour, *counts in db.tuples(
-            f"SELECT unit, at - at % {HOUR}, SUM(marks & 1), SUM((marks >> 1) & 1),"
-            " SUM((marks >> 2) & 1), SUM((marks >> 3) & 1) FROM {answers}"
-            f" WHERE directive = :d AND marks > 0 GROUP BY unit, at - at % {HOUR}",
-            d=name,
-        ):
-            for count, many in zip((1, 2, 3, OVERDUE), counts, strict=True):
-                if many:
-                    by = -int(many) if count == OVERDUE else int(many)
-                    deltas.add(name, HOURLY, hour, unit, count, by)
-                    deltas.add(name, TOTAL, 0, unit, count, by)
+def _count(db: Database, deltas: Deltas, name: str) -> None:
+    """Count a directive's officers who only answer, set-wise, from the rows just written."""
+    for unit, served, due, officers in db.tuples(
+        "SELECT served_by, served_at, due_at, COUNT(*) FROM {standing}"
+        " WHERE directive = :d AND moved = 0 GROUP BY served_by, served_at, due_at",
+        d=name,
+    ):
+        deltas.add(name, EXACT, served, unit, SERVED, officers)
+        if due is not None:
+            deltas.add(name, EXACT, max(due, served), unit, OVERDUE, officers)
+    for unit, hour, *counts in db.tuples(
+        f"SELECT unit, at - at % {HOUR}, SUM(marks & 1), SUM((marks >> 1) & 1),"
+        " SUM((marks >> 2) & 1), SUM((marks >> 3) & 1) FROM {answers}"
+        f" WHERE directive = :d AND marks > 0 GROUP BY unit, at - at % {HOUR}",
+        d=name,
+    ):
+        for count, many in zip((1, 2, 3, OVERDUE), counts, strict=True):
+            if many:
+                by = -int(many) if count == OVERDUE else int(many)
+                deltas.add(name, HOURLY, hour, unit, count, by)
+                deltas.add(name, TOTAL, 0, unit, count, by)
 
 
 class _Writer:
@@ -293,7 +289,7 @@ class _Writer:
 def _writing(
     store: Store, prefix: str, directives: dict[str, Any]
 ) -> Iterator[tuple[Transaction, Database]]:
-    with uncollected(), store.writing() as tx:
+    with uncollected(), store.writing() as tx, tx.spare():
         yield tx, Database(tx.conn, tx.bulk_insert, prefix, staged=True, directives=directives)
 
 
@@ -362,7 +358,7 @@ def _swap(db: Database) -> None:
     for name in KEPT:
         db.mark(name, Database(db.conn).checkpoint(name))
     for table in (*metadata.sorted_tables, CHECKPOINTS):
-        db.conn.exec_driver_sql(f"DROP TABLE {table.name}")
+        db.conn.exec_driver_sql(f"DROP TABLE IF EXISTS {table.name}")
         db.conn.exec_driver_sql(f"ALTER TABLE {BESIDE}{table.name} RENAME TO {table.name}")
     for index in INDEXES:
         db.conn.execute(CreateIndex(index))
