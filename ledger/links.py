@@ -28,6 +28,8 @@ NOTHING = bytes(32)
 """h(0)."""
 HELD = 10_000
 """Despatches held ahead of a link's mark, at most."""
+STRETCH = 20_000
+"""Positions looked through at once for own entries."""
 RANGES = 500
 """Missing ranges told in one heartbeat, at most; the lowest."""
 
@@ -186,16 +188,28 @@ def get(conn: Connection, link: str) -> Link:
 
 def own_entries(conn: Connection, office: str, after: int, upto: int, limit: int) -> list[Line]:
     """Return at most ``limit`` entries that this office wrote, after < position <= upto."""
-    return fetch(
-        conn,
-        "SELECT notification_id, originator_id, originator_version, topic, state"
-        " FROM stored_events WHERE notification_id > ? AND notification_id <= ?"
-        " AND originator_id LIKE ? ORDER BY notification_id LIMIT ?",
-        after,
-        upto,
-        f"%.{office}",
-        limit,
-    )
+    return _written_by(conn, office, after, upto, limit, "1 = 1")
+
+
+def _written_by(
+    conn: Connection, office: str, after: int, upto: int, limit: int, condition: str
+) -> list[Line]:
+    found: list[Line] = []
+    while after < upto and len(found) < limit:
+        # A stretch at a time: PostgreSQL, if it has not yet counted the rows, would sort them all.
+        end = min(after + STRETCH, upto)
+        found += fetch(
+            conn,
+            "SELECT notification_id, originator_id, originator_version, topic, state"
+            " FROM stored_events WHERE notification_id > ? AND notification_id <= ?"
+            f" AND originator_id LIKE ? AND {condition} ORDER BY notification_id LIMIT ?",
+            after,
+            end,
+            f"%.{office}",
+            limit - len(found),
+        )
+        after = end
+    return found
 
 
 def register(
@@ -534,29 +548,24 @@ def reconsider(conn: Connection) -> None:
     conn.execute(text("DELETE FROM not_understood"))
 
 
-_QUIET = ("service.%", "roll_call.%")
+_QUIET = ("service.", "roll_call.")
 """Names of facts that nothing follows from in another office."""
 
 
 def is_quiet(name: str) -> bool:
     """Tell whether nothing follows from a fact of that name in another office."""
-    return name.startswith(("service.", "roll_call."))
+    return name.startswith(_QUIET)
 
 
 def due(conn: Connection, here: Link) -> list[Line]:
     """Return the copies from which something may follow that was not yet done, in order."""
-    quiet = " AND ".join("e.topic NOT LIKE ?" for _ in _QUIET)
-    return fetch(
-        conn,
-        "SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state"
-        " FROM receipts r JOIN stored_events e ON e.notification_id = r.position"
-        f" WHERE r.link = ? AND r.position > ? AND {quiet} AND NOT EXISTS"
-        " (SELECT 1 FROM not_understood w WHERE w.position = r.position)"
-        " ORDER BY r.position",
-        here.link,
-        here.effects,
-        *_QUIET,
+    loud = " AND ".join(f"substr(topic, 1, {len(name)}) <> '{name}'" for name in _QUIET)
+    found = _written_by(conn, here.peer, here.effects, here.received, 2**53, loud)
+    among, values = _array(conn, "position", [line[0] for line in found])
+    waits = dict(
+        fetch(conn, f"SELECT position, waits FROM not_understood WHERE {among}", values)
     )
+    return [line for line in found if line[0] not in waits]
 
 
 def counts(conn: Connection, link: str) -> Mapping[str, int]:

@@ -22,6 +22,9 @@ from projections.tables import metadata
 
 NAMES = (*metadata.tables, "checkpoints", "raw_standing", "raw_answers")
 
+STAGED = 50_000
+"""Rows deleted from a stage before it is made anew."""
+
 _streams = count()
 
 
@@ -113,8 +116,16 @@ class Database:
         self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
     ) -> int:
         """Lay rows into an emptied stage."""
-        self.conn.exec_driver_sql(f"DELETE FROM {table}")
-        return self._bulk(table, columns, rows)
+        deleted: dict[str, int] = self.conn.info.setdefault("staged", {})
+        # No vacuum comes to a temporary table: what is deleted there is read over ever after.
+        if self.dialect != "sqlite" and self.bulk and deleted.get(table, 0) > STAGED:
+            self.conn.exec_driver_sql(f"TRUNCATE {table}")
+            deleted[table] = 0
+        else:
+            self.conn.exec_driver_sql(f"DELETE FROM {table}")
+        count = self._bulk(table, columns, rows)
+        deleted[table] = deleted.get(table, 0) + count
+        return count
 
     def _bulk(
         self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]

@@ -87,6 +87,18 @@ def by_hours(directive: Directive) -> bool:
     return not any(version.material for version in directive.versions)
 
 
+def _looked_up(db: Database, table: str) -> str:
+    """Join a table to the staged keys by its index, however large it has grown.
+
+    PostgreSQL knows nothing of a stage's size, and may read all answers for a few officers.
+    """
+    name = table.rpartition(" ")[2]
+    mine = f"{table} WHERE {name}.directive = k.directive AND {name}.officer = k.officer"
+    if db.dialect == "sqlite":
+        return f"CROSS JOIN {mine}"
+    return f"CROSS JOIN LATERAL (SELECT {name}.ctid, {name}.* FROM {mine} OFFSET 0) {name}"
+
+
 def load(db: Database, keys: Collection[Key]) -> dict[Key, Row]:
     """Return the rows of these officers; those not served are absent."""
     known = db.standing
@@ -97,8 +109,7 @@ def load(db: Database, keys: Collection[Key]) -> dict[Key, Row]:
         for row in db.tuples(
             "SELECT s.directive, s.officer, s.unit, s.served_by, s.served_at, s.received_at,"
             " s.read_at, s.acknowledged_at, s.complied_at, s.due_at, s.moved"
-            " FROM stage_keys k JOIN {standing} s"
-            " ON s.directive = k.directive AND s.officer = k.officer"
+            f" FROM stage_keys k {_looked_up(db, '{standing} s')}"
         ):
             known[row[0], row[1]] = Row(*row[2:])
     return {key: known[key] for key in keys if key in known}
@@ -120,8 +131,7 @@ def said(db: Database, keys: Iterable[Key]) -> dict[Key, list[Said]]:
     found: dict[Key, list[Said]] = defaultdict(list)
     for row in db.tuples(
         "SELECT a.directive, a.officer, a.at, a.position, a.level, a.clause, a.version"
-        " FROM stage_keys k JOIN {answers} a"
-        " ON a.directive = k.directive AND a.officer = k.officer"
+        f" FROM stage_keys k {_looked_up(db, '{answers} a')}"
     ):
         found[row[0], row[1]].append(Said(*row[2:]))
     return found
@@ -429,16 +439,21 @@ _ANSWERED = ("directive", "officer", "read_at", "acknowledged_at", "complied_at"
 _ALL = (*_ANSWERED, "unit", "due_at", "moved")
 
 
-def _update(
-    db: Database, names: tuple[str, ...], rows: Sequence[tuple[object, ...]]
-) -> None:
+def _update(db: Database, names: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> None:
     if not rows:
         return
     db.stage("stage_standing", names, sorted(rows, key=itemgetter(0, 1)))
     values = ", ".join(f"{name} = n.{name}" for name in names[2:])
+    if db.dialect == "sqlite":
+        same = "{standing}.directive = n.directive AND {standing}.officer = n.officer"
+        db.run(f"UPDATE {{standing}} SET {values} FROM stage_standing n WHERE {same}")
+        return
+    # The rows' places are looked up by the key and stay as they are: nobody else writes.
+    found = (
+        f"SELECT k.*, s.ctid AS place FROM stage_standing k {_looked_up(db, '{standing} s')}"
+    )
     db.run(
-        f"UPDATE {{standing}} SET {values} FROM stage_standing n"
-        " WHERE {standing}.directive = n.directive AND {standing}.officer = n.officer"
+        f"UPDATE {{standing}} SET {values} FROM ({found}) n WHERE {{standing}}.ctid = n.place"
     )
 
 
