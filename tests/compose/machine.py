@@ -67,27 +67,25 @@ class Machine:
 
     # --- What an engine does ------------------------------------------------------------------------
 
-    def up(self, *names: str) -> dict[str, str]:
-        """Do as `docker compose up --wait NAMES`; return what each service that ended has printed.
+    def up(self, *names: str) -> None:
+        """Do as `docker compose up --wait NAMES`.
 
         Raises:
             Failed: a service ended badly, or does not become healthy.
 
         """
-        printed = {}
         wanted = self.project.in_order(*names)
         for service in wanted:
             for name, condition in service.waits_for.items():
                 if condition == "service_healthy":
                     self._await_healthy(self.project.services[name])
             if service.once:
-                printed[service.name] = self._run(service)
+                self._run(service)
             elif service.name not in self._running:
                 self._start(service)
         for service in wanted:
             if not service.once:
                 self._await_healthy(service)
-        return printed
 
     def stop(self) -> None:
         """Do as `docker compose stop`, but for the databases, which stay up."""
@@ -97,7 +95,8 @@ class Machine:
 
     def farman(self, service: str, *words: str) -> "subprocess.CompletedProcess[str]":
         """Do as `docker compose exec SERVICE farman …`."""
-        return self._do(self.project.services[service], [str(BIN / "farman"), *words])
+        container = self.project.services[service]
+        return self._do(container, self.mapped(container, ["farman", *words]))
 
     def login(self, user: str, password: str) -> dict[str, str | int | float | bool]:
         """Return how a client of confluent-kafka comes to the broker."""
@@ -129,19 +128,20 @@ class Machine:
         return (self.volumes / "authority" / f"{user}.password").read_text()
 
     def log(self, service: str) -> str:
-        """Return what a running service has printed."""
+        """Return what a service, other than a database, has printed."""
         return (self.logs / service).read_text(errors="replace")
 
     # --- One service --------------------------------------------------------------------------------
 
-    def _run(self, service: Service) -> str:
+    def _run(self, service: Service) -> None:
         if service.image == OURS:
             done = self._do(service, self.mapped(service, service.command))
         else:
             done = self._kafka_tool(service, self.mapped(service, service.command))
+        with (self.logs / service.name).open("a") as log:
+            log.write(done.stdout + done.stderr)
         if done.returncode:
             raise Failed(f"{service.name}: {done.returncode}\n{done.stdout}{done.stderr}")
-        return done.stdout + done.stderr
 
     def _start(self, service: Service) -> None:
         if service.image.startswith("postgres:"):
