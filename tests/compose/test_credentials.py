@@ -118,6 +118,16 @@ def test_each_volume_belongs_to_the_user_who_reads_it(volumes: Path) -> None:
         assert (each.stat().st_uid, each.stat().st_gid) == (expected, expected), each
 
 
+def test_certificates_are_renewed_by_removing_the_originals(volumes: Path) -> None:
+    old = (volumes / "hazara" / "ca.pem").read_text()
+    for name in ("authority.pem", "broker.pem"):
+        (volumes / "authority").chmod(0o700)
+        (volumes / "authority" / name).unlink()
+    make(volumes)
+    assert (volumes / "hazara" / "ca.pem").read_text() != old
+    shake_hands(volumes, "kafka")
+
+
 @pytest.mark.parametrize("host", ["kafka", "localhost", "127.0.0.1"])
 def test_the_brokers_certificate_holds_under_the_strictest_rules(
     volumes: Path, host: str
