@@ -103,6 +103,20 @@ def test_nothing_is_left_after_the_block() -> None:
     assert not server.folder.exists()
 
 
+def test_a_killed_server_comes_back_at_its_port_with_what_was_committed() -> None:
+    with postgres(fsync=False) as server:
+        url, before = server.create_database(), server.pid
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("SET synchronous_commit = on")
+            connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
+            server.kill()
+            assert (is_alive(before), server.pid) == (False, 0)
+        server.start()
+        assert server.pid not in (0, before)
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT one FROM kept").fetchone() == (1,)
+
+
 @pytest.mark.parametrize(
     "then",
     [

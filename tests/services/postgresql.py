@@ -25,7 +25,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from tests.services.keeper import Missing, NotStarted, Obey, Words, kept
+from tests.services.keeper import Keeper, Missing, NotStarted, Obey, Words, kept
 
 OLDEST = 15
 """The first PostgreSQL whose behaviour Farman was measured on."""
@@ -45,8 +45,26 @@ class Server:
     folder: Path
     """Everything the server writes; gone with it."""
 
-    pid: int
+    _keeper: Keeper = field(repr=False)
     _serial: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
+
+    @property
+    def pid(self) -> int:
+        """Its first process, 0 while it is down; another one after each :meth:`start`."""
+        return int(self._keeper.facts["pid"])
+
+    def kill(self) -> None:
+        """End it as kill -9 does; the processes that it had begun notice, and end too."""
+        self._keeper.facts.update(self._keeper.ask(do="kill"))
+
+    def start(self) -> None:
+        """Start it again with the same data at the same port, and return when it serves.
+
+        Raises:
+            NotStarted: it refused; the message holds its log.
+
+        """
+        self._keeper.facts.update(self._keeper.ask(do="start"))
 
     def url(self, name: str) -> str:
         """Return the address of database ``name``, in the form that FARMAN_STORE takes."""
@@ -82,7 +100,7 @@ def postgres(*, fsync: bool = True) -> Iterator[Server]:
     """
     programs = find_programs()
     with kept("postgres", programs=str(programs), fsync=fsync) as keeper:
-        yield Server(keeper.facts["port"], Path(keeper.facts["folder"]), keeper.facts["pid"])
+        yield Server(keeper.facts["port"], Path(keeper.facts["folder"]), keeper)
 
 
 def find_programs() -> Path:
@@ -176,64 +194,124 @@ def _fault(programs: Path) -> str | None:
 
 @contextlib.contextmanager
 def served(settings: Words) -> Iterator[tuple[Words, Obey]]:
-    """Run a server as the :data:`~tests.services.keeper.Service` "postgres"; it takes no orders."""
+    """Run a server as the :data:`~tests.services.keeper.Service` "postgres"."""
     folder = Path(tempfile.mkdtemp(prefix="farman-postgres-", dir=_open_folder()))
     try:
-        programs, fsync = Path(settings["programs"]), settings["fsync"]
-        with _started(programs, folder, fsync=fsync) as (port, pid):
-            yield {"port": port, "pid": pid, "folder": str(folder)}, lambda order: {}
+        with _started(Path(settings["programs"]), folder, fsync=settings["fsync"]) as running:
+            yield {**running.facts(), "folder": str(folder)}, running.obey
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def _started(programs: Path, folder: Path, *, fsync: bool) -> Iterator[tuple[int, int]]:
-    """Yield the port and the process id of a server that answers, and stop it afterwards."""
-    user = _unprivileged()
-    if user is not None:
-        os.chown(folder, *user)
-        programs = _reachable(programs, folder, user)
-    data = folder / "data"
-    log = folder / "log"
-    with log.open("w") as output:
+class Running:
+    """A server's data, and the process that serves it."""
 
-        def start(*command: str | Path) -> subprocess.Popen[bytes]:
+    def __init__(self, programs: Path, folder: Path, *, fsync: bool) -> None:
+        self.folder = folder
+        self.user = _unprivileged()
+        if self.user is not None:
+            os.chown(folder, *self.user)
+            programs = _reachable(programs, folder, self.user)
+        self.programs = programs
+        self.data = folder / "data"
+        self.log = folder / "log"
+        self.port = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self._options = [] if fsync else _UNSYNCED
+
+    def facts(self) -> Words:
+        return {"port": self.port, "pid": self.process.pid if self.process else 0}
+
+    def obey(self, order: Words) -> Words:
+        """Carry out ``kill`` or ``start``."""
+        match order["do"]:
+            case "kill":
+                self.kill()
+            case "start" if self.process is None:
+                self.start()
+        return self.facts()
+
+    def run(self, *command: str | Path) -> "subprocess.Popen[bytes]":
+        with self.log.open("a") as output:
             return subprocess.Popen(
                 command,
-                cwd=folder,
+                cwd=self.folder,
                 # The caller's LC_… and PG… settings would change what is tested.
                 env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                user=user and user[0],
-                group=user and user[1],
-                extra_groups=user and (),
+                user=self.user and self.user[0],
+                group=self.user and self.user[1],
+                extra_groups=self.user and (),
             )
 
+    def make(self) -> None:
+        """Make its data.
+
+        Raises:
+            NotStarted: it was refused.
+
+        """
         # Sorted by code point on every machine, as SQLite sorts; synced by the server, if at all.
         layout = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale"]
-        made = start(programs / "initdb", "-D", data, *layout, "--no-sync", "--no-instructions")
+        initdb = self.programs / "initdb"
+        made = self.run(initdb, "-D", self.data, *layout, "--no-sync", "--no-instructions")
         try:
             failed = made.wait(START_SECONDS) != 0
         finally:
             _stop(made)
         if failed:
-            raise NotStarted(f"initdb failed:\n{_tail(log)}")
-        for _ in range(PORT_ATTEMPTS):
-            port = _free_port()
-            settings = [f"port={port}", "listen_addresses=127.0.0.1"]
-            if not fsync:
-                settings += ["fsync=off", "full_page_writes=off", "synchronous_commit=off"]
-            options = [word for setting in settings for word in ("-c", setting)]
-            server = start(programs / "postgres", "-D", data, "-k", "", *options)
-            try:
-                if _is_ready(server, data):
-                    yield port, server.pid
-                    return
-            finally:
-                _stop(server)
-        raise NotStarted(f"postgres did not start:\n{_tail(log)}")
+            raise NotStarted(f"initdb failed:\n{_tail(self.log)}")
+
+    def start(self) -> None:
+        """Serve: at the port of before, else at a free one.
+
+        Raises:
+            NotStarted: it did not come to serve.
+
+        """
+        kept, deadline = self.port, time.monotonic() + START_SECONDS
+        for _ in range(PORT_ATTEMPTS) if not kept else itertools.count():
+            port = kept or _free_port()
+            settings = [f"port={port}", "listen_addresses=127.0.0.1", *self._options]
+            words = [word for setting in settings for word in ("-c", setting)]
+            process = self.run(self.programs / "postgres", "-D", self.data, "-k", "", *words)
+            if _is_ready(process, self.data):
+                self.port, self.process = port, process
+                return
+            _stop(process)
+            # Of a killed server the other processes may need a moment to notice.
+            if kept and time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        raise NotStarted(f"postgres did not start:\n{_tail(self.log)}")
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def stop(self) -> None:
+        if self.process is not None:
+            _stop(self.process)
+            self.process = None
+
+
+_UNSYNCED = ["fsync=off", "full_page_writes=off", "synchronous_commit=off"]
+
+
+@contextlib.contextmanager
+def _started(programs: Path, folder: Path, *, fsync: bool) -> Iterator[Running]:
+    """Yield a server that answers, and stop it afterwards."""
+    running = Running(programs, folder, fsync=fsync)
+    try:
+        running.make()
+        running.start()
+        yield running
+    finally:
+        running.stop()
 
 
 def _unprivileged() -> tuple[int, int] | None:
@@ -290,8 +368,11 @@ def _is_ready(server: subprocess.Popen[bytes], data: Path) -> bool:
     pid_file = data / "postmaster.pid"
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
-        if pid_file.exists() and "ready" in pid_file.read_text():
-            return True
+        if pid_file.exists():
+            said = pid_file.read_text()
+            # A killed server has left its own.
+            if said.startswith(f"{server.pid}\n") and "ready" in said:
+                return True
         time.sleep(0.02)
     return False
 
