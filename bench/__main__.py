@@ -12,14 +12,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from bench import load
+from bench.table import Measures
 from tests.services import Server, postgres
 
 QUICK = os.environ.get("QUICK") == "1"
@@ -28,26 +25,14 @@ LINES = 60_000 if QUICK else 600_000
 OUT = Path("build/bench.json")
 
 
-@dataclass(frozen=True)
-class Measure:
-    """One figure, the least it must be, and whether it is."""
-
-    name: str
-    store: str
-    value: float
-    unit: str
-    limit: float
-    aim: float
-    met: bool
-    note: str = ""
-
-
 class Bench:
     """The run: what was measured so far."""
 
     def __init__(self, folder: Path, server: Server | None) -> None:
         self.folder, self.server = folder, server
-        self.measures: list[Measure] = []
+        title = f"Farman, {OFFICERS:,} officers in 41 districts{' (QUICK)' if QUICK else ''}"
+        self.measures = Measures(title, OUT)
+        self.add = self.measures.add
         self.peak: dict[tuple[str, str], float] = {}
 
     def case(self, name: str, store: str, home: Path, *arguments: object) -> dict[str, Any]:
@@ -68,23 +53,6 @@ class Bench:
         key = (name, store.split(":", maxsplit=1)[0])
         self.peak[key] = max(self.peak.get(key, 0), result["peak_mb"])
         return result
-
-    def add(
-        self,
-        name: str,
-        store: str,
-        value: float,
-        unit: str,
-        limit: float,
-        aim: float,
-        *,
-        least: bool = False,
-        note: str = "",
-    ) -> None:
-        """Take down a figure; ``least``: the limit is a least, else a most."""
-        met = value >= limit if least else value <= limit
-        kind = store.split(":", maxsplit=1)[0]
-        self.measures.append(Measure(name, kind, round(value, 3), unit, limit, aim, met, note))
 
     @contextmanager
     def home(self, store: str) -> Iterator[tuple[Path, str]]:
@@ -197,26 +165,6 @@ def growth(bench: Bench, store: str) -> None:
     )  # fmt: skip
 
 
-def show(bench: Bench) -> None:
-    """Print the table and write the file."""
-    table = Table(
-        title=f"Farman, {OFFICERS:,} officers in 41 districts{' (QUICK)' if QUICK else ''}"
-    )
-    for column in ("what", "store", "value", "least", "aim", "met", "note"):
-        table.add_column(
-            column, justify="right" if column in ("value", "least", "aim") else "left"
-        )
-    for one in bench.measures:
-        table.add_row(
-            one.name, one.store, f"{one.value:,.2f} {one.unit}", f"{one.limit:,g}",
-            f"{one.aim:,g}", "yes" if one.met else "NO", one.note,
-        )  # fmt: skip
-    Console(width=160).print(table)
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps([asdict(one) for one in bench.measures], indent=1) + "\n")
-    print(f"{OUT}: {len(bench.measures)} figures")
-
-
 def main() -> None:
     """Run everything."""
     stores = os.environ.get("BENCH_STORES", "sqlite,postgresql").split(",")
@@ -234,7 +182,7 @@ def main() -> None:
         for (name, store), peak in bench.peak.items():
             if name in ("roll", "issue", "answers", "rebuild", "asking", "senders"):
                 bench.add(f"peak memory, {name}", store, peak, "MB", 400, 200)
-        show(bench)
+        bench.measures.show()
 
 
 if __name__ == "__main__":
