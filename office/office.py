@@ -68,12 +68,17 @@ class Office:
         with self.store.reading() as conn:
             ready = conn.dialect.has_table(conn, "checkpoints")
             level = ready and Database(conn).checkpoint("position") >= head(conn)
+            earlier = ready and Database(conn).checkpoint(tables.SHAPE) != tables.shape()
             upgraded = ready and understands_more(Database(conn))
         if not ready:
             prepare(self.store, rehearsal=self.home.rehearsal)
         self._same_kind()
         if self.home.is_new():
             self.home.made()
+        if earlier:
+            rebuild.rebuild(
+                self.store
+            )  # an earlier Farman's tables are made anew in this one's form
         if upgraded:
             self._do_over()
         elif not level:

@@ -261,7 +261,9 @@ def prepare(store: Store, *, rehearsal: bool) -> None:
     """Make the projections' tables, once; they catch up with the ledger by the next command."""
     with store.writing() as tx:
         tables.create(tx.conn)
-        Database(tx.conn).mark("rehearsal", int(rehearsal))
+        db = Database(tx.conn)
+        db.mark("rehearsal", int(rehearsal))
+        db.mark(tables.SHAPE, tables.shape())
 
 
 def understands_more(db: Database) -> bool:

@@ -55,10 +55,12 @@ from projections.tables import (
     INDEXES,
     KEPT,
     PROJECTIONS,
+    SHAPE,
     TOTAL,
     columns,
     key_columns,
     metadata,
+    shape,
     stages,
 )
 from projections.tally import OVERDUE, SERVED, Deltas, moved_parts, store_parts
@@ -357,6 +359,7 @@ def _swap(db: Database) -> None:
     db.run("DELETE FROM {checkpoints} WHERE name = 'token'")
     for name in KEPT:
         db.mark(name, Database(db.conn).checkpoint(name))
+    db.mark(SHAPE, shape())
     for table in (*metadata.sorted_tables, CHECKPOINTS):
         db.conn.exec_driver_sql(f"DROP TABLE IF EXISTS {table.name}")
         db.conn.exec_driver_sql(f"ALTER TABLE {BESIDE}{table.name} RENAME TO {table.name}")

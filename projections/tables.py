@@ -5,6 +5,8 @@ text, so that a row reads the same from both databases and its digest is one. Id
 by their bytes.
 """
 
+from hashlib import sha256
+
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, SmallInteger, Table, Text
 from sqlalchemy.engine import Connection
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -309,6 +311,8 @@ CHECKPOINTS = Table(
     sqlite_with_rowid=False,
 )
 """How far the projections have read the ledger, and what lets a page go fast."""
+SHAPE = "shape"
+"""Names the checkpoint that tells of which form the tables are."""
 KEPT = ("rehearsal", "recorded_at", "reader")
 """Checkpoints of the office itself: its kind, its clock, what it understands. A rebuild keeps them."""
 
@@ -341,6 +345,19 @@ def create(conn: Connection) -> None:
         conn.execute(CreateTable(table, if_not_exists=True))
     for index in INDEXES:
         conn.execute(CreateIndex(index, if_not_exists=True))
+
+
+def shape() -> int:
+    """Return a number for the form of all tables: 48 bits of the SHA-256 of what they are."""
+    made = [
+        (
+            table.name,
+            [(c.name, type(c.type).__name__, c.primary_key, c.nullable) for c in table.c],
+        )
+        for table in (*metadata.sorted_tables, CHECKPOINTS)
+    ]
+    looked_up = [(index.name, [str(column) for column in index.columns]) for index in INDEXES]
+    return int.from_bytes(sha256(repr((made, looked_up)).encode()).digest()[:6], "big")
 
 
 def key_columns(table: str) -> tuple[str, ...]:

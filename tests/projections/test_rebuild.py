@@ -12,10 +12,13 @@ import pytest
 from hypothesis import given as each
 from sqlalchemy import Connection
 
+import domain.office
+from domain import relay
 from domain.errors import Unavailable
-from domain.fact import micros
+from domain.fact import UnitId, micros
 from ledger.store import Store, head, select_entries
 from office.office import Office
+from office.work import working
 from projections import rebuild, tables
 from projections.tables import PROJECTIONS
 from tests.examples import CERTIFY, HQ, PPO, QUIT, SAIDU, SWAT
@@ -200,6 +203,19 @@ def test_an_empty_ledger_is_rebuilt_too(tmp_path: Path, store_url: str) -> None:
     store.close()
 
 
+def test_tables_of_an_earlier_farman_are_made_anew_when_it_is_opened(office: Office) -> None:
+    office.issue(order(HQ, standing=True), text(1))
+    before = digests(office.store)
+    with office.store.writing() as tx:
+        tx.conn.exec_driver_sql("DROP TABLE answers")
+        tx.conn.exec_driver_sql("ALTER TABLE standing RENAME COLUMN moved TO gone_elsewhere")
+        tx.conn.exec_driver_sql("UPDATE checkpoints SET value = 1 WHERE name = 'shape'")
+    office.close()
+    with Office(office.home, office.now) as opened:
+        assert digests(opened.store) == before
+        assert differences(opened.store) == []
+
+
 # --- Check -----------------------------------------------------------------------------
 
 
@@ -212,6 +228,29 @@ def busy(office: Office) -> Office:
     office.contest(REF, "C-2", "Not I.")
     office.transfer("C-3", "hazara")
     office.tick()
+    with working(office.store, "hq", after(3)) as work:
+        about = work.about(after(3))
+        name, here = "kohat", UnitId("kohat")
+        facts = {
+            "office-kohat.hq": domain.office.Commissioned(
+                **about, office=name, unit=here, claim="00"
+            ),
+            "key-kohat.kohat": domain.office.KeyRegistered(
+                **about, office=name, key="01", proof="02"
+            ),
+        }
+        work.append(list(facts.items()))
+        work.append(
+            [
+                ("office-kohat.hq", domain.office.Admitted(**about, office=name, key="01")),
+                (
+                    "office-kohat.hq",
+                    domain.office.HandoverOpened(**about, office=name, units=(here,)),
+                ),
+            ]
+        )
+        onward = relay.Forwarded(**about, to=(here,))
+        work.append([(relay.stream(REF, "malakand", "hq"), onward)])
     with office.store.reading() as conn:
         for names in PROJECTIONS.values():
             for name in names:
@@ -303,6 +342,16 @@ ALTERED = [
         "tally",
         "UPDATE tally_parts SET parts = '[]' WHERE officer = 'C-3'",
         "tally_parts (directive=hq-2020-1, officer=C-3): parts is '[]', by the ledger '*'",
+    ),
+    Altered(
+        "offices",
+        "UPDATE offices SET state = 'open' WHERE office = 'kohat'",
+        "offices (office=kohat): state is 'open', by the ledger 'moving'",
+    ),
+    Altered(
+        "offices",
+        "UPDATE forwards SET at = at - 1",
+        "forwards (directive=hq-2020-1, unit=kohat, sender=malakand): at is #, by the ledger #",
     ),
     Altered(
         "standing",
