@@ -19,7 +19,7 @@ from domain.relay import Relay
 
 
 @dataclass(frozen=True, slots=True)
-class Receive:
+class TakeIn:
     """Take note of what other offices forwarded: unit, who forwarded, when; oldest first."""
 
     hops: tuple[tuple[UnitId, UnitId, Micros], ...]
@@ -51,7 +51,7 @@ class Finish:
     """Every unit in scope has what it should."""
 
 
-Action: TypeAlias = Receive | Forward | Serve | Wait | Finish
+Action: TypeAlias = TakeIn | Forward | Serve | Wait | Finish
 
 
 def scope(directive: Directive, tree: Tree) -> frozenset[UnitId]:
@@ -90,7 +90,7 @@ def next_action(
             if hop[0] in hosted and _is_news(relays.get(hop[0]), hop[1])
         )
     ):
-        return Receive(arrived)
+        return TakeIn(arrived)
     reach = scope(directive, tree)
     known = relays.keys() | {unit for unit, _, _ in forwarded}
     automatic = directive.order.forward == "automatic"
@@ -105,7 +105,6 @@ def next_action(
             (frozenset(directive.order.addressees) & reach) - {unit} if origin else frozenset()
         )
         missing = (below | due) - relay.forwarded_to
-        missing -= {to for to, sender, _ in forwarded if sender == unit}
         if relay.forwarded_at is not None:
             missing -= known  # only units that came later, of a standing directive
             at = relay.forwarded_at

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
 from domain import relay
-from domain.cascade import Finish, Forward, Receive, Serve, Wait, next_action, scope
+from domain.cascade import Finish, Forward, Serve, TakeIn, Wait, next_action, scope
 from domain.directive import Directive
 from domain.fact import FOREVER, Fact, Micros, OfficerId, UnitId, instant
 from domain.force import Tree
@@ -31,7 +31,7 @@ def run(work: Work, name: str, cause: Micros = 0) -> frozenset[UnitId]:
         relays = hops.relays(work.db, name)
         hosted, forwarded = hosting.between(work, name, tree)
         match next_action(directive, tree, relays, roll.mustered(work.db), hosted, forwarded):
-            case Receive(arrived):
+            case TakeIn(arrived):
                 _receive(work, name, tree, relays, arrived)
             case Forward(given):
                 # A unit that came under one which had forwarded gets it when it came.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given as each
 from hypothesis import strategies as st
 
-from domain.cascade import Finish, Forward, Serve, Wait, next_action, scope
+from domain.cascade import Action, Finish, Forward, Serve, TakeIn, Wait, next_action, scope
 from domain.directive import DIRECTIVE, Directive, Issued, Order, Withdrawn
 from domain.fact import HOUR, OfficerId, UnitId, instant, micros
 from domain.force import Tree
@@ -65,7 +65,7 @@ def next_of(
     relays: Mapping[UnitId, Relay],
     mustered: frozenset[UnitId] = EVERY,
     force: Tree = FORCE,
-) -> Forward | Serve | Wait | Finish:
+) -> Action:
     return next_action(state, force, relays, mustered)
 
 
@@ -172,6 +172,59 @@ def test_a_unit_without_a_roll_serves_when_its_roll_arrives() -> None:
     assert next_of(directive(FORCE, HAZARA), relays) == Serve(((HAZARA, T0),))
 
 
+# --- Between offices -------------------------------------------------------------------
+
+REGION = frozenset({MALAKAND, SWAT, SAIDU})
+"""Malakand has an office of its own."""
+TO_MALAKAND = (MALAKAND, HQ, T0)
+
+
+def test_a_region_receives_what_was_forwarded_to_a_unit_of_its_own() -> None:
+    relays = {HQ: passed_on()}
+    forwarded = ((HAZARA, HQ, T0), TO_MALAKAND, (SWAT, HQ, T0))
+    assert next_action(AUTOMATIC, FORCE, relays, EVERY, REGION, forwarded) == TakeIn(
+        (TO_MALAKAND, (SWAT, HQ, T0))
+    )
+
+
+def test_a_receipt_is_noted_once_and_one_second_way() -> None:
+    def next_with(state: Relay) -> object:
+        by_swat = (MALAKAND, SWAT, LATER)
+        relays = {HQ: passed_on(), MALAKAND: state}
+        return next_action(ROUTINE, FORCE, relays, EVERY, REGION, (TO_MALAKAND, by_swat))
+
+    assert next_with(received()) == TakeIn(((MALAKAND, SWAT, LATER),))
+    assert next_with(received(via=SWAT)) == Wait(frozenset({MALAKAND}))
+    assert next_with(received(sender=SWAT)) == TakeIn((TO_MALAKAND,))
+
+
+def test_an_office_forwards_serves_and_waits_at_its_own_units_alone() -> None:
+    others = EVERY - REGION
+    relays = {HQ: received()}
+    assert next_action(ROUTINE, FORCE, relays, EVERY, REGION) == Finish()
+    assert next_action(ROUTINE, FORCE, relays, EVERY, others) == Forward(
+        ((HQ, (HAZARA, MALAKAND), T0),)
+    )
+    relays = {HQ: passed_on(HAZARA, MALAKAND), HAZARA: received(), MALAKAND: received()}
+    assert next_action(ROUTINE, FORCE, relays, EVERY, others) == Serve(((HQ, T0),))
+    assert next_action(ROUTINE, FORCE, relays, EVERY, REGION) == Wait(frozenset({MALAKAND}))
+    relays[MALAKAND] = passed_on(SWAT)
+    assert next_action(ROUTINE, FORCE, relays, EVERY, REGION) == Serve(((MALAKAND, T0),))
+
+
+def test_what_was_forwarded_to_another_office_is_not_forwarded_again() -> None:
+    others = EVERY - REGION
+    relays = {HQ: done(HAZARA), HAZARA: done()}
+    state = directive(FORCE, HQ, standing=True)
+    assert next_action(state, FORCE, relays, EVERY, others, (TO_MALAKAND,)) == Finish()
+    assert next_action(state, FORCE, relays, EVERY, others) == Forward(((HQ, (MALAKAND,), T0),))
+
+
+def test_an_order_that_has_ended_is_received_nowhere() -> None:
+    ended = DIRECTIVE.fold([example(Issued), Withdrawn(**about(), reason="r")])
+    assert next_action(ended, FORCE, {}, EVERY, REGION, (TO_MALAKAND,)) == Finish()
+
+
 # --- Scope -----------------------------------------------------------------------------
 
 MOVED = tree(
@@ -264,7 +317,7 @@ class Story:
         at = instant(self.relays[where].received_at or T0) + timedelta(minutes=7)
         self.put(where, Acknowledge(Acknowledged(**about(at=at), by=PPO)))
 
-    def step(self, most: int = 99) -> Forward | Serve | Wait | Finish:
+    def step(self, most: int = 99) -> Action:
         """Do the next step, or the first ``most`` parts of it: there it was cut."""
         action = next_action(self.state, self.force, self.relays, self.mustered)
         match action:

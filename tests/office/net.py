@@ -179,5 +179,22 @@ def received(entries: Iterable[Entry]) -> dict[tuple[str, UnitId], UnitId]:
     return found
 
 
+def passed_on(entries: Iterable[Entry]) -> list[tuple[str, str, str, UnitId]]:
+    """Every forward, and every receipt by a second way: directive, unit, which, other unit."""
+    found: list[tuple[str, str, str, UnitId]] = []
+    for entry in entries:
+        match entry.fact:
+            case relay.Forwarded(to=to):
+                found += [(*_parts(entry.stream), "to", one) for one in to]
+            case relay.ReceivedAgain(via=via):
+                found.append((*_parts(entry.stream), "via", via))
+    return sorted(found)
+
+
+def _parts(stream: str) -> tuple[str, str]:
+    directive, unit, _ = stream.removeprefix("relay-").split(".")
+    return directive, unit
+
+
 def facts(entries: Iterable[Entry], kind: type[Any]) -> list[Any]:
     return [entry.fact for entry in entries if isinstance(entry.fact, kind)]
