@@ -4,24 +4,29 @@ In: the link's ``down`` topic. Out: copies in the region's ledger, and what foll
 Safe: in the shape that was measured to lose nothing: one agent, one batch after another, one
 transaction a batch, nothing raised out of the agent, a codec that never raises. What Faust may
 lose all the same (a batch that a stop cuts off) shows as a gap in the numbers and is sent again.
+Where it stands still without a word it is begun anew.
 
 Not used, once for all: Faust's tables, `exactly_once`, Kafka's transactions. Truth is the
 ledger's mark; an offset only saves reading.
 """
 
+import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import faust
 from faust.serializers.codecs import Codec
-from faust.types import TP
+from faust.types import TP, EventT
 
 from domain.errors import Unavailable
 from workers.clock import SWEEP
 from workers.kafka import METADATA_AGE
-from workers.reading import Reader, Record
+from workers.reading import SILENT, Reader, Record
 from workers.role import Role
 
+AGENTS = 1
+"""Who read side by side: with more, an offset passes what another has under way."""
 AT_ONCE = 500
 """Messages in one transaction, at most,"""
 WITHIN = 0.02
@@ -42,75 +47,111 @@ async def down(role: Role) -> None:
     """Read until the worker is to end."""
     (link,) = await role.links()
     if not await role.may(link):
-        raise Unavailable(f"The link {link} cannot be read.")
-    reader = Reader(role, link)
-    source = TP(role.ends.topic(link, "reads"), 0)
-    app = made(role, reader, source)
+        raise Unavailable(f"The link {link} cannot be read: see what {role.name} {link} says.")
+    here = Down(role, Reader(role, link), TP(role.ends.topic(link, "reads"), 0))
     try:
-        await app.start()
+        await here.app.start()
         role.works("It reads.")
         while not role.stop.is_set():
             await role.pause(1.0)
-            if app.should_stop:
-                raise Unavailable(f"Faust gave up ({app.crash_reason!r}); it is begun anew.")
-            await rewind(app, source)
-            await reader.look()
+            await here.look()
     finally:
-        await app.stop()
-        await reader.close()
+        await here.app.stop()
+        await here.reader.close()
 
 
-def made(role: Role, reader: Reader, source: TP) -> faust.App:
-    """Make the app that reads one topic."""
-    codec = Verbatim()
-    app = faust.App(
-        role.ends.group,
-        **role.kafka.faust(),
-        datadir=role.office.home.path / "faust",
-        web_enabled=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        consumer_auto_offset_reset="earliest",
-        # A topic that is made anew is found by then; at Faust's own setting after five minutes.
-        consumer_metadata_max_age_ms=METADATA_AGE,
-        # Who comes back under his old name within the session goes on at once.
-        consumer_group_instance_id=role.ends.group,
-        broker_session_timeout=6.0,
-        broker_heartbeat_interval=2.0,
-        broker_request_timeout=10.0,
-        broker_max_poll_interval=600.0,
-        producer_request_timeout=10.0,
-    )
-    topic = app.topic(
-        source.topic, key_type=bytes, key_serializer=codec, value_serializer=codec
-    )
+class Down:
+    """The app that reads one topic."""
 
-    @app.agent(topic, concurrency=1)
-    async def read(stream: Any) -> None:  # its protocol lacks `take_events`
-        async for events in stream.take_events(AT_ONCE, within=WITHIN):
-            records = [Record(one.message.headers, one.message.value) for one in events]
-            level = events[-1].message.offset + 1 >= app.consumer.highwater(source)
-            # Nothing leaves this body: Faust would take the batch for done.
-            await role.until_done(partial(reader.read, records, level=level), reader.link)
+    def __init__(self, role: Role, reader: Reader, source: TP) -> None:
+        self.reader = reader
+        self._role = role
+        self._source = source
+        self._next: int | None = None
+        """The offset after the last message that is in the ledger."""
+        self._busy = False
+        self._moved_at = time.monotonic()
+        self.app = self._made()
 
-    async def wake() -> None:
-        role.sweep.set()
+    def _made(self) -> faust.App:
+        role, codec = self._role, Verbatim()
+        app = faust.App(
+            role.ends.group,
+            **role.kafka.faust(),
+            datadir=role.office.home.path / "faust",
+            web_enabled=False,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            consumer_auto_offset_reset="earliest",
+            # A topic made anew is found by then; at Faust's own setting after five minutes.
+            consumer_metadata_max_age_ms=METADATA_AGE,
+            # Who comes back under his old name within the session goes on at once.
+            consumer_group_instance_id=role.ends.group,
+            broker_session_timeout=6.0,
+            broker_heartbeat_interval=2.0,
+            broker_request_timeout=10.0,
+            broker_max_poll_interval=600.0,
+            producer_request_timeout=10.0,
+        )
+        topic = app.topic(
+            self._source.topic, key_type=bytes, key_serializer=codec, value_serializer=codec
+        )
 
-    app.timer(SWEEP)(wake)
-    app.finalize()
-    return app
+        @app.agent(topic, concurrency=AGENTS)
+        async def read(stream: Any) -> None:  # its protocol lacks `take_events`
+            async for events in stream.take_events(AT_ONCE, within=WITHIN):
+                await self._take(events)
 
+        async def wake() -> None:
+            role.sweep.set()
 
-async def rewind(app: faust.App, source: TP) -> None:
-    """Read a topic from its beginning where it was made anew.
+        app.timer(SWEEP)(wake)
+        app.finalize()
+        return app
 
-    Faust passes over each message whose place lies before the last that it read, silently: in
-    a topic made anew all of them, until it has grown as long as the old one was.
-    """
-    consumer: Any = app.consumer
-    end, read = consumer.highwater(source), consumer._read_offset[source]  # noqa: SLF001 - no other way to see it
-    if end is None or read is None or end >= read:
-        return
-    for kept in ("_gap", "_acked", "_acked_index", "_committed_offset"):
-        getattr(consumer, kept).pop(source, None)
-    await consumer.seek(source, 0)
+    async def _take(self, events: Sequence[EventT[Any]]) -> None:
+        """Take a batch in; nothing is raised, or Faust would take the batch for done."""
+        messages: list[Any] = [one.message for one in events]
+        records = [Record(one.headers, one.value) for one in messages]
+        end = messages[-1].offset + 1
+        level = end >= self.app.consumer.highwater(self._source)
+        self._busy = True
+        await self._role.until_done(
+            partial(self.reader.read, records, level=level), self.reader.link
+        )
+        self._busy, self._next, self._moved_at = False, end, time.monotonic()
+
+    async def look(self) -> None:
+        """See that the app reads what there is.
+
+        Raises:
+            Unavailable: it gave up, or stands still; it is to be begun anew.
+
+        """
+        if self.app.should_stop:
+            raise Unavailable(f"Faust gave up ({self.app.crash_reason!r}); it is begun anew.")
+        consumer: Any = self.app.consumer
+        end = consumer.highwater(self._source)
+        read = consumer._read_offset[self._source]  # noqa: SLF001 - no other way to see it
+        if self._next is None:
+            self._next = read or 0
+        if end is not None and read is not None and end < read:
+            await self._rewind(consumer)
+        if self._busy or end is None or end <= self._next:
+            self._moved_at = time.monotonic()
+        elif time.monotonic() - self._moved_at > SILENT:
+            raise Unavailable(
+                f"Faust stands still before {end - self._next} messages; it is begun anew."
+            )
+        await self.reader.look()
+
+    async def _rewind(self, consumer: Any) -> None:
+        """Read the topic from its beginning: it was made anew.
+
+        Faust passes over each message whose place lies before the last that it read, silently:
+        in a topic made anew all of them, until it has grown as long as the old one was.
+        """
+        for kept in ("_gap", "_acked", "_acked_index", "_committed_offset"):
+            getattr(consumer, kept).pop(self._source, None)
+        self._next = 0
+        await consumer.seek(self._source, 0)

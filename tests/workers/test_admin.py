@@ -1,6 +1,5 @@
 """What HQ's administrator makes for an office, held against what the broker then allows."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -15,34 +14,15 @@ from confluent_kafka.admin import (
 from domain.errors import Misused, Unavailable
 from office.commission import Broker
 from tests import services
+from tests.workers.pair import reached
 from workers import admin, rights
 from workers.kafka import Kafka, group, topic
 from workers.rights import Right
 
 
-def reached(broker: services.Broker, user: str = "", password: str = "") -> Kafka:
-    return Kafka(
-        broker.bootstrap,
-        "SASL_SSL" if broker.secure else "PLAINTEXT",
-        user or broker.admin_user,
-        password or broker.admin_password,
-        "" if broker.ca is None else broker.ca.read_text(),
-    )
-
-
 @pytest.fixture
 def hq(kafka_broker: services.Broker) -> Kafka:
     return reached(kafka_broker, *kafka_broker.create_user("hq"))
-
-
-@pytest.fixture
-def force(serial: Iterator[int]) -> str:
-    return f"force{next(serial)}"
-
-
-@pytest.fixture(scope="session")
-def serial() -> Iterator[int]:
-    return iter(range(1, 1_000))
 
 
 def allowed(broker: services.Broker) -> set[AclBinding]:
