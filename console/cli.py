@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from console import failures, invocation, output
-from console.commands import answers, directives, force, home, questions
+from console.commands import answers, directives, force, home, offices, questions
 from console.commands.demo import demo
 from console.commands.options import example
 from console.invocation import Invocation
@@ -47,6 +47,7 @@ _relay = _group("relay", "A directive at a unit, on its way down.")
 _answers = _group("answers", "What officers answer.")
 _officer = _group("officer", "What befalls an officer.")
 _post = _group("post", "Who holds a post.")
+_office = _group("office", "Regional offices with ledgers of their own.")
 
 _NOON = "2020-01-15T12:00:00+05:00"
 _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
@@ -110,6 +111,14 @@ _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
     (_officer, "retire", force.retire, "officer retire KP-00042"),
     (_post, "assume", force.assume, "post assume dpo-swat KP-00042 --charge acting"),
     (_post, "relinquish", force.relinquish, "post relinquish dpo-swat"),
+    (
+        _office,
+        "commission",
+        offices.commission,
+        "office commission malakand --out malakand.json",
+    ),
+    (_office, "join", offices.join, "office join malakand.json"),
+    (_office, "list", offices.listing, "office list"),
     (app, "tick", home.tick, "tick"),
     (app, "rebuild", home.rebuild, "rebuild --check"),
     (app, "doctor", home.doctor, "doctor"),

@@ -126,6 +126,50 @@ def doctor(answer: Answer) -> Drawing:
     return draw
 
 
+def commissioned(answer: Answer) -> str:
+    """Say how far an office is, and what is to be done with its file."""
+    where = f"The office {answer['office']} of {answer['unit']} is {answer['state']}"
+    if answer["file"] is None:
+        return f"{where}; no file was written."
+    return (
+        f"{where}. Carry {answer['file']} there by hand: it holds secrets and is used once.\n"
+        f"This office's key: {answer['fingerprint']}"
+    )
+
+
+def joined(answer: Answer) -> str:
+    """Say how far this office is, and which keys to compare."""
+    return (
+        f"The office {answer['office']} is {answer['state']}. Compare with what "
+        f"`farman office list` shows at HQ:\n"
+        f"  its key  {answer['fingerprint']}\n"
+        f"  HQ's     {answer['hq_fingerprint']}"
+    )
+
+
+def offices(answer: Answer) -> Drawing:
+    """Draw the offices there are."""
+
+    def draw(console: "Console") -> None:
+        console.print(
+            f"This is {answer['office']}; its key: {answer['fingerprint'] or 'none yet'}"
+        )
+        if not answer["offices"]:
+            console.print("It stands alone: no region has an office of its own.")
+            return
+        made = tables.table("Office", "Unit", "State", "Key")
+        for row in answer["offices"]:
+            made.add_row(
+                row["office"], row["unit"] or "-", row["state"], row["fingerprint"] or "-"
+            )
+        console.print(made)
+        for row in answer["offices"]:
+            if row["detail"]:
+                console.print(f"{row['office']}: {row['detail']}", style="bold red")
+
+    return draw
+
+
 def projections(answer: Answer, *, check: bool) -> Drawing:
     """Draw the projections: their rows, and whether they are what the ledger says."""
 

@@ -106,6 +106,8 @@ def status(answer: Answer, tree: "Tree", zone: ZoneInfo) -> Drawing:
         ]
         if others:
             console.print(f"Of all: {', '.join(others)}.")
+        for line in stale(answer, tree, zone):
+            console.print(line, style="yellow")
         console.print()
         console.print(legend(answer, zone), style="dim")
 
@@ -227,6 +229,17 @@ def desks(answer: Answer, tree: "Tree", zone: tzinfo) -> list[str]:
     named = [desk(post, zone) for post in vacant[:_DESKS]]
     more = len(vacant) - len(named)
     return [f"Vacant: {', '.join(named)}{f' and {more:,} more' if more else ''}."]
+
+
+def stale(answer: Answer, tree: "Tree", zone: tzinfo) -> list[str]:
+    """Say of which units more may have happened than is known: their offices are silent."""
+    return [
+        f"{words.named(tree.units[unit].name)}: its office is silent"
+        + (f" since {words.hour(heard['at'], zone)}" if heard and heard["at"] else "")
+        + "; more may have happened there."
+        for unit in answer.get("stale", ())
+        for heard in [answer["heard"].get(unit)]
+    ]
 
 
 def desk(post: "Post", zone: tzinfo) -> str:
@@ -401,6 +414,8 @@ def hops(answer: Answer, tree: "Tree", zone: tzinfo) -> Drawing:
             f"{words.several(len(by_unit), 'unit')} received it: {done:,} acknowledged, "
             f"{passed:,} passed it on; + still waits for the desk."
         )
+        for line in stale(answer, tree, zone):
+            console.print(line, style="yellow")
 
     return draw
 
