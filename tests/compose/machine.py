@@ -88,10 +88,12 @@ class Machine:
                 self._await_healthy(service)
 
     def stop(self) -> None:
-        """Do as `docker compose stop`, but for the databases, which stay up."""
+        """Do as `docker compose stop`; the databases are killed, and not in order."""
         for name in reversed([each.name for each in self.project.in_order()]):
             if name in self._running:
                 self._running.pop(name)[0].close()
+            elif name in self._databases:
+                self._databases[name].kill()
 
     def farman(self, service: str, *words: str) -> "subprocess.CompletedProcess[str]":
         """Do as `docker compose exec SERVICE farman …`."""
@@ -245,7 +247,9 @@ class Machine:
     # --- PostgreSQL, as its image's entry point does ------------------------------------------------
 
     def _database(self, service: Service) -> None:
-        if service.name in self._databases:
+        if known := self._databases.get(service.name):
+            if not known.pid:
+                known.start()
             return  # what is there is not made anew
         (given,) = (m for m in service.mounts if m.target == "/docker-entrypoint-initdb.d")
         scripts = self.volumes / given.volume
