@@ -184,11 +184,9 @@ class Clerk:
                 keys.setdefault((ask.directive, ask.officer), set()).add(wording.asked)
         if keys:
             self.load(keys)
-            officers = {officer for _, officer in keys}
-            self._elsewhere |= {
-                officer: reason.reason
-                for officer, reason in hosting.elsewhere(self.work, officers).items()
-            }
+            if self.work.hosts is not None:
+                others = hosting.elsewhere(self.work, {officer for _, officer in keys})
+                self._elsewhere |= {who: reason.reason for who, reason in others.items()}
         now = self.now
         outcomes: list[bool | str] = []
         for ask, (at, wording) in zip(asks, whole, strict=True):
@@ -219,6 +217,7 @@ class Clerk:
         served = standing.served(self.work.db, keys)
         found: list[str | None] = []
         late = self.work.now + AHEAD
+        shared = self.work.hosts is not None
         doubtful: list[int] = []
         for n, ask in enumerate(asks):
             directive, officer, kind, when, clause, *_ = ask
@@ -228,7 +227,7 @@ class Clerk:
             known = served.get((directive, officer))
             if (
                 known is None
-                or self.work.hosts is not None
+                or shared
                 or known[1]
                 or not since <= known[0] <= at <= late
                 or (ended is not None and at >= ended)

@@ -147,8 +147,14 @@ def _fact(cls: Any, about: dict[str, Any], unit: str, lines: list[Line]) -> Fact
 
 
 def _strength(work: Work, moment: Moment) -> dict[str, Any]:
+    ours = ""
+    if work.hosts is not None:
+        units = work.hosts.hosted(known_force.tree(work.db, moment))
+        work.db.stage("seen_units", ("unit",), ((unit,) for unit in units))
+        ours = " AND unit IN (SELECT unit FROM seen_units)"
     active = work.db.run(
-        "SELECT COUNT(*) FROM {roll} WHERE at <= :t AND until > :t AND gone = 0", t=moment.at
+        f"SELECT COUNT(*) FROM {{roll}} WHERE at <= :t AND until > :t AND gone = 0{ours}",
+        t=moment.at,
     ).scalar()
     ever = work.db.run("SELECT 1 FROM {roll} LIMIT 1").first() is not None
     mustered = {row[0] for row in work.db.run("SELECT unit FROM {musters}")}

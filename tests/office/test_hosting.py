@@ -393,12 +393,31 @@ def test_rows_of_a_roll_that_another_office_keeps_are_its_problems(net: Net) -> 
     assert (done["added"], done["rejected"], len(done["problems"])) == (1, 3, 3)
 
 
-def test_a_charge_that_another_office_keeps_is_not_ended_by_a_posting(net: Net) -> None:
+def test_who_is_missing_from_a_roll_is_one_of_this_offices(net: Net) -> None:
+    assert net.hq.import_roll([row for row in ROLL if row.unit == HAZARA])["missing"] == 1
     region = net.regions[MALAKAND]
-    region.relinquish(READER)
+    assert region.import_roll([row for row in ROLL if row.unit == SWAT])["missing"] == 5
+
+
+def test_a_charge_that_another_office_keeps_is_not_ended_by_a_posting(tmp_path: Path) -> None:
+    net = Net(tmp_path)
+    net.hq.import_roll([row for row in ROLL if row.unit in (HQ, HAZARA)], at=SINCE)
+    net.hq.assume(READER, "H-2", at=SINCE)
+    net.opened(MALAKAND)
+    held = "H-2 holds reader, which the office malakand keeps: relinquish it there first."
+    commands: tuple[Callable[[], object], ...] = (
+        lambda: net.hq.retire("H-2"),
+        lambda: net.hq.transfer("H-2", HQ),
+        lambda: net.hq.import_roll([listed("H-2", HQ, 9)]),
+    )
+    for command in commands:
+        with pytest.raises(Refused) as no:
+            command()
+        assert no.value.reason == held
+    net.regions[MALAKAND].relinquish(READER)
     net.settle()
-    with pytest.raises(Refused, match=r"^Malakand has an office of its own"):
-        net.hq.assume(READER, "H-2", charge="additional")
+    assert net.hq.retire("H-2")["changed"]
+    net.close()
 
 
 @pytest.mark.parametrize(
