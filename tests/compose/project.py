@@ -1,11 +1,9 @@
 """docker-compose.yml as Compose itself reads it: checked by its own library, anchors and merges resolved."""
 
-import functools
 import json
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -109,23 +107,17 @@ def load(file: Path = FILE) -> Project:
         Invalid: Compose refuses it.
 
     """
-    done = subprocess.run([_loader(), file], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [services.find_go(), "run", "-mod=readonly", ".", file],
+        cwd=Path(__file__).parent / "load",
+        env={**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise Invalid(done.stderr.strip())
     return Project(json.loads(done.stdout))
-
-
-@functools.cache
-def _loader() -> Path:
-    """Build the program that loads, once a run; Go keeps what it has compiled."""
-    program = Path(tempfile.mkdtemp(prefix="farman-load-")) / "load"
-    subprocess.run(
-        [services.find_go(), "build", "-mod=readonly", "-o", program, "."],
-        cwd=Path(__file__).parent / "load",
-        env={**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"},
-        check=True,
-    )
-    return program
 
 
 def in_the_image() -> dict[str, Path]:
