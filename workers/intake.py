@@ -6,8 +6,9 @@ where a link has come to, its mark in the ledger tells. A link that cannot be re
 the others go on.
 """
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -26,24 +27,42 @@ COMMIT = 1.0
 
 async def intake(role: Role) -> None:
     """Read until the worker is to end."""
-    while not await role.links():
-        role.works("There is no link yet.")
-        await role.pause(POLL)
-        if role.stop.is_set():
-            return
-    consumer = AIOKafkaConsumer(
-        **role.kafka.aiokafka(),
-        group_id=role.ends.group,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=4 * 1024 * 1024,
-        fetch_max_wait_ms=WAIT,
-    )
-    await consumer.start()
-    try:
-        await Intake(role, consumer).run()
-    finally:
-        await consumer.stop()
+    asked: dict[str, float] = {}
+    links: list[str] = []
+    while not role.stop.is_set():
+        links += await _new(role, links, asked)
+        if not links:
+            role.works("There is no link that it may read yet.")
+            await role.pause(POLL)
+            continue
+        consumer = AIOKafkaConsumer(
+            **role.kafka.aiokafka(),
+            group_id=role.ends.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+            fetch_max_wait_ms=WAIT,
+        )
+        await consumer.start()
+        try:
+            await Intake(role, consumer, links, asked).run()
+        finally:
+            # What had gone wrong in it is told by what it was asked, and ends with it.
+            await asyncio.gather(consumer.stop(), return_exceptions=True)
+
+
+async def _new(role: Role, known: Collection[str], asked: dict[str, float]) -> list[str]:
+    """Return the links that are not known yet and that we may read.
+
+    ``asked``: until when the broker is not asked again, by link.
+    """
+    now = time.monotonic()
+    new = [
+        link for link in await role.links() if link not in known and now >= asked.get(link, 0.0)
+    ]
+    asked |= dict.fromkeys(new, now + SILENT)
+    may = await asyncio.gather(*(role.may(link) for link in new))
+    return [link for link, may_ in zip(new, may, strict=True) if may_]
 
 
 class Source:
@@ -58,25 +77,36 @@ class Source:
 
 
 class Intake:
-    """Reads many links with one consumer."""
+    """Reads links with one consumer, until there is another link: then all with another consumer.
 
-    def __init__(self, role: Role, consumer: AIOKafkaConsumer) -> None:
+    One that is assigned anew amid its work was seen to give up.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        consumer: AIOKafkaConsumer,
+        links: Sequence[str],
+        asked: dict[str, float],
+    ) -> None:
         self._role = role
         self._consumer = consumer
-        self._sources: dict[TopicPartition, Source] = {}
-        self._asked: dict[str, float] = {}
+        self._links = links
+        self._asked = asked
+        self._sources = {
+            TopicPartition(role.ends.topic(link, "reads"), 0): Source(Reader(role, link))
+            for link in links
+        }
         self._committed_at = 0.0
+        self._looked_at = time.monotonic()
 
     async def run(self) -> None:
-        """Read until the worker is to end."""
+        """Read until the worker is to end or there is another link."""
         role, consumer = self._role, self._consumer
+        consumer.assign(list(self._sources))
+        role.works("It reads.")
         try:
-            while not role.stop.is_set():
-                await self._assign()
-                if not self._sources:
-                    role.works("There is no link that it may read yet.")
-                    await role.pause(WAIT / 1000)
-                    continue
+            while not role.stop.is_set() and not await self._is_more():
                 found = await consumer.getmany(timeout_ms=WAIT, max_records=AT_ONCE)
                 for tp, source in self._sources.items():
                     if time.monotonic() >= source.again_at:
@@ -84,25 +114,19 @@ class Intake:
                             consumer.resume(tp)
                         await self._read(tp, source, found.get(tp, ()))
                 await self._commit()
-        finally:
             await self._commit(now=True)
+        finally:
             for source in self._sources.values():
                 await source.reader.close()
 
-    async def _assign(self) -> None:
-        """Begin to read the links that are new and that we may read."""
-        role, now = self._role, time.monotonic()
-        known = {source.reader.link for source in self._sources.values()}
-        for link in await role.links():
-            if link in known or now < self._asked.get(link, 0.0):
-                continue
-            self._asked[link] = now + SILENT
-            if await role.may(link):
-                await self._commit(now=True)  # whoever is assigned anew begins there
-                tp = TopicPartition(role.ends.topic(link, "reads"), 0)
-                self._sources[tp] = Source(Reader(role, link))
-                self._consumer.assign(list(self._sources))
-                role.works("It reads.")
+    async def _is_more(self) -> bool:
+        if time.monotonic() < self._looked_at + POLL:
+            return False
+        self._looked_at = time.monotonic()
+        more = await _new(self._role, self._links, self._asked)
+        for link in more:
+            del self._asked[link]
+        return bool(more)
 
     async def _read(
         self, tp: TopicPartition, source: Source, records: Sequence[ConsumerRecord]
