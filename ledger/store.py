@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from domain.errors import Contended, FarmanError, Misused, Unavailable, Unknown
+from domain.errors import Contended, Misused, Unavailable, Unknown
 from ledger import tables
 
 Row = tuple[str, int, str, bytes]
@@ -160,8 +160,6 @@ class Transaction:
         """Tell whether the store or the machine failed, so that nothing more can be tried here."""
         if isinstance(error, MemoryError | OSError):
             return True
-        if isinstance(error, FarmanError):
-            return isinstance(error, Unavailable)
         origin = error.orig if isinstance(error, DBAPIError) else error
         return self._database.explain(origin or error) is not None
 

@@ -119,7 +119,7 @@ NOT_UNDERSTOOD = _table(
 (either way no projection has it), or its ``effects`` alone.
 """
 
-_INDEXES = (
+INDEXES = (
     Index("receipts_position", RECEIPTS.c.position, unique=True),
     Index("receipts_writer", RECEIPTS.c.writer, RECEIPTS.c.writer_position, unique=True),
 )
@@ -134,7 +134,7 @@ def create(conn: Connection) -> None:
     """Make the tables that are not there yet; the caller sees to it that he is alone."""
     for table in metadata.sorted_tables:
         conn.execute(CreateTable(table, if_not_exists=True))
-    for index in _INDEXES:
+    for index in INDEXES:
         conn.execute(CreateIndex(index, if_not_exists=True))
 
 

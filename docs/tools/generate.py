@@ -20,6 +20,7 @@ from typer.main import get_command
 
 from console import cli
 from domain import directive, fact, force, office, relay, roll, roll_call, service
+from ledger import tables as registers
 from ledger.codec import FACTS
 from projections import tables
 
@@ -354,9 +355,15 @@ One row for each entry.
 
 ### tracking (SQLite), notification_tracking (PostgreSQL)
 
-The library's table of what was taken over from elsewhere. Nothing writes to it yet; offices
-that exchange entries will. On PostgreSQL its lock also holds readers up for the moment in
-which `farman rebuild` swaps tables.
+The library's table of what was taken over from elsewhere. Nothing writes to it: the links'
+tables say more. On PostgreSQL its lock also holds readers up for the moment in which
+`farman rebuild` swaps tables.
+"""
+_LINKS = """\
+## The links
+
+What an office keeps of its links to other offices; empty in one that stands alone. No rebuild
+touches these tables: numbers given and received are made once, in the transaction they belong to.
 """
 
 
@@ -374,6 +381,8 @@ def stored() -> str:
         ),
         "",
         _LEDGER,
+        _LINKS,
+        *(line for name in registers.metadata.tables for line in (*_register(name), "")),
         "## The projections",
         "",
         (
@@ -398,15 +407,22 @@ def stored() -> str:
         f"- `{index.name}` on `{index.table.name}` ("
         + ", ".join(f"`{column.name}`" for column in index.columns)
         + ")"
+        + (", each once" if index.unique else "")
         + (
             ", where it is not null"
             if index.dialect_options["sqlite"].get("where") is not None
             else ""
         )
-        for index in tables.INDEXES
+        for index in (*registers.INDEXES, *tables.INDEXES)
         if index.table is not None
     ]
     return "\n".join((*lines, ""))
+
+
+def _register(name: str) -> list[str]:
+    said = dict(_docstrings(registers))
+    table = registers.metadata.tables[name]
+    return [f"### {name}", "", *_said(said[name.upper()]), "", *_columns(table)]
 
 
 def _table(name: str, said: dict[str, str]) -> list[str]:
@@ -427,7 +443,7 @@ def _columns(table: Any) -> list[str]:
     rows = []
     for column in table.columns:
         name = f"**`{column.name}`**" if column.primary_key else f"`{column.name}`"
-        kind = "text" if column.type.python_type is str else "integer"
+        kind = {str: "text", bytes: "bytes"}.get(column.type.python_type, "integer")
         rows.append(f"| {name} | {kind}{', or null' if column.nullable else ''} |")
     return ["| column | is |", "|---|---|", *rows]
 

@@ -296,20 +296,35 @@ def test_an_attempt_undoes_what_it_did_and_the_transaction_goes_on(store: Store)
         assert [one.position for one in links.not_understood(conn, 10)] == [1]
 
 
-@pytest.mark.parametrize(
-    "fault", [Unavailable("Full."), MemoryError(), OSError(28, "No space")], ids=repr
-)
-def test_what_the_store_itself_fails_at_is_not_attempted_on(
-    store: Store, fault: Exception
-) -> None:
+@pytest.mark.parametrize("fault", [MemoryError(), OSError(28, "No space")], ids=repr)
+def test_what_the_machine_fails_at_is_not_attempted_on(store: Store, fault: Exception) -> None:
     def write() -> None:
         with store.writing() as tx:
             assert tx.at_fault(fault)
-            assert not tx.at_fault(Contended("Taken."))
-            assert not tx.at_fault(ValueError("x"))
+            for other in (Contended("Taken."), Unavailable("Not now."), ValueError("x")):
+                assert not tx.at_fault(other)
             tried(tx, rows(1), fault)
 
     with pytest.raises(type(fault)):
+        write()
+    assert ledger(store) == []
+
+
+def test_what_the_store_itself_fails_at_is_told_as_ever(store: Store) -> None:
+    def fail(tx: Transaction) -> None:
+        with tx.attempt():
+            if store.dialect == "sqlite":
+                tx.conn.exec_driver_sql("PRAGMA max_page_count = 1")  # full as it is
+                tx.append(rows(5_000, "unit-x.malakand"))
+            else:
+                tx.conn.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    def write() -> None:
+        with store.writing() as tx:
+            tx.append(rows(1))
+            fail(tx)
+
+    with pytest.raises(Unavailable, match=r"disk is full|is stopping or starting"):
         write()
     assert ledger(store) == []
 

@@ -30,7 +30,7 @@ from office.questions import recorded_by
 from office.work import Work, working
 from projections import answers, page, rebuild
 from projections.database import Database
-from projections.tables import PROJECTIONS
+from projections.tables import PROJECTIONS, metadata
 from tests import links_checker, services
 from tests.examples import BY_OFFICER, NINE, ORDER_TEXT, SAIDU, SWAT, about
 from tests.projections.small import (
@@ -206,6 +206,8 @@ def agrees(office: Office) -> None:
     assert list(live) == list(PROJECTIONS)
     assert {one["name"]: one["digest"] for one in office.rebuild()["projections"]} == live
     assert all(one["same"] for one in office.check()["projections"])
+    with office.store.reading() as conn:
+        assert Database(conn).checkpoint("position") == head(conn)
 
 
 # --- Register ------------------------------------------------------------------------------
@@ -440,8 +442,8 @@ def test_of_what_came_too_early_the_lowest_numbers_are_held(
     monkeypatch.setattr(links, "HELD", 6)
     sent = ends.region.send()
     assert ends.hq.take(sent[20:24]).held == 4
-    assert ends.hq.take(sent[28:36]).held == 6
-    assert ends.hq.take(sent[10:15]).held == 6
+    assert ends.hq.take(sent[35:27:-1]).held == 6
+    assert ends.hq.take(sent[14:9:-1]).held == 6
     with ends.hq.store.reading() as conn:
         assert links.held_numbers(conn, LINK) == [11, 12, 13, 14, 15, 21]
     ends.hq.hear(ends.region)
@@ -479,6 +481,19 @@ def test_a_resend_gives_each_missing_number_once(
     assert resends.next(limit) is None
     resends.ask(missing, 8, 25, told=2)
     assert (resends.next(limit) is not None) == any(n <= 25 for n in wanted)
+
+
+def test_a_beat_that_the_peer_had_from_an_earlier_run_makes_no_storm() -> None:
+    """A sender whose clock was set back begins to count below what the peer has seen."""
+    resends = Resends()
+    for told in (1, 2):
+        given = []
+        for _ in range(5):
+            resends.ask([(1, 4)], 9_000, 4, told=told)
+            if (part := resends.next(10)) is not None:
+                given.append(part)
+                resends.sent(*part, 12)
+        assert given == [(1, 4)]
 
 
 # --- What is no despatch -------------------------------------------------------------------
@@ -685,6 +700,27 @@ def understood(upgraded: pytest.MonkeyPatch) -> None:
     kinds: dict[Any, Any] = page._APPLY
     upgraded.setitem(kinds, Mood, answers.apply)
     upgraded.setitem(answers._LEVELS, Mood, 3)
+
+
+def test_a_directive_is_what_is_understood_of_it(ends: Ends) -> None:
+    sent = ends.region.send()
+    stream = f"directive-{REF}.malakand"
+    new = b'{"actor":"farman","at":"2020-01-15T10:00:00Z","channel":"file",'
+    new += b'"recorded_at":"2020-01-15T10:00:00Z"}'
+    later([(stream, 2, "directive.amended@2", new)], ends.region.office)
+    ends.hq.take([*sent, *ends.region.send()])
+    assert [(what, reason[:40]) for _, what, reason in waits(ends.hq)] == [
+        ("form", "The ledger holds 'directive.amended@2', ")
+    ]
+    assert ends.wrong() == []
+    with ends.hq.store.writing() as tx:
+        for table in metadata.tables:
+            tx.conn.exec_driver_sql(f"DELETE FROM {table}")
+        tx.conn.exec_driver_sql("DELETE FROM checkpoints WHERE name = 'position'")
+    with Office(ends.hq.office.home, after(2)) as hq:
+        assert len(hq.directive(REF).versions) == 1
+        assert hq.status(REF)["served"] == 10
+        agrees(hq)
 
 
 class Mood(service.Complied):
@@ -947,6 +983,21 @@ def test_a_peers_clock_an_hour_wrong_pushes_nothing(
             tx.conn.exec_driver_sql("DROP TABLE checkpoints")
         with Office(ends.hq.office.home, after(2)) as hq, hq._working() as work:
             assert work.now == micros(after(2))
+
+
+def test_what_came_last_is_never_before_what_came_earlier(ends: Ends) -> None:
+    """By this office's own clock, should it be set back."""
+    sent = ends.region.send()
+    ends.hq.office.now = after(5)
+    ends.hq.take(sent[:20])
+    with working(ends.hq.store, "hq", after(3)) as work:
+        assert work.now == micros(after(5))
+    ends.hq.office.now = after(4)
+    ends.hq.take(sent[20:])
+    with ends.hq.store.reading() as conn:
+        db = Database(conn)
+        top = head(conn)
+        assert [recorded_by(db, after(hours)) for hours in (4.9, 5)] == [0, top]
 
 
 def test_what_was_known_at_an_instant_is_what_had_come_by_then(ends: Ends) -> None:
