@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = ["domain", "ledger", "audit", "projections", "office", "workers", "console"]
 """From the ground up. ``office`` takes commands: it asks projections and writes to the ledger."""
 
-BESIDE = {"tests", "bench", "examples", "docker"}
+BESIDE = {"tests", "bench", "demo", "examples", "docker"}
 """Stand on every floor; none stands on them."""
 
 DOMAIN_MAY_USE = {

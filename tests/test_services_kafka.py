@@ -21,6 +21,7 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
+from demo.line import HOST, laid
 from tests import services
 from tests.services import Broker, Missing, NotStarted, find_kafka, first_java, jars, kafka
 
@@ -124,6 +125,25 @@ def test_no_password_stands_in_a_log_or_a_command_line(kafka_broker: Broker) -> 
     assert kafka_broker.admin_password not in repr(kafka_broker)
     with contextlib.suppress(LookupError):  # somebody else's log is not for us to read
         assert kafka_broker.admin_password not in kafka_broker.log()
+
+
+# --- Cut off ------------------------------------------------------------------------------------
+
+
+async def test_who_comes_by_a_line_is_sent_nowhere_else() -> None:
+    with laid() as line, kafka(secure=True, behind=line.port) as broker:
+        line.leads_to = broker.inner
+        topic = broker.create_topic()
+        by_line = broker.for_aiokafka() | {"bootstrap_servers": f"{HOST}:{line.port}"}
+        await send(by_line, topic, b"whole")
+        line.cut()
+        with pytest.raises(KafkaConnectionError):
+            await send(by_line, topic, b"cut")
+        await send(broker.for_aiokafka(), topic, b"by another way")
+        line.heal()
+        await send(by_line, topic, b"healed")
+        expected = [b"whole", b"by another way", b"healed"]
+        assert await receive(broker.for_aiokafka(), topic, 3) == expected
 
 
 # --- Killed -------------------------------------------------------------------------------------

@@ -48,6 +48,9 @@ class Broker:
     admin_user: str = ""
     admin_password: str = field(default="", repr=False)
     mechanism: str = "SCRAM-SHA-512"
+    inner: int = 0
+    """The port for whoever stands between us and some clients, as ``kafka(behind=…)`` says; else 0."""
+
     _keeper: Keeper | None = field(default=None, repr=False)
 
     @property
@@ -222,18 +225,21 @@ class Broker:
 
 
 @contextlib.contextmanager
-def kafka(*, secure: bool = True, nodes: int = 1, ours: bool = False) -> Iterator[Broker]:
+def kafka(
+    *, secure: bool = True, nodes: int = 1, ours: bool = False, behind: int = 0
+) -> Iterator[Broker]:
     """Start an empty Kafka and stop it, and remove all it wrote, at the end of the block.
 
     ``ours`` passes over ``KAFKA_BOOTSTRAP``: for callers who kill nodes or read their logs. So does more
-    than one node.
+    than one node, and ``behind``: a port on loopback where the caller passes on to :attr:`Broker.inner`
+    what clients send. Who comes in that way is sent nowhere else, so his line can be cut.
 
     Raises:
         Missing: no Java or no jars; the message names all that must be installed.
         NotStarted: Kafka refused; the message holds its log.
 
     """
-    if nodes == 1 and not ours and (named := os.environ.get("KAFKA_BOOTSTRAP")):
+    if nodes == 1 and not ours and not behind and (named := os.environ.get("KAFKA_BOOTSTRAP")):
         yield outside(named, secure=secure)
         return
     java, archives = find_kafka()
@@ -244,6 +250,7 @@ def kafka(*, secure: bool = True, nodes: int = 1, ours: bool = False) -> Iterato
         jars=[str(jar) for jar in archives],
         secure=secure,
         nodes=nodes,
+        behind=behind,
     ) as keeper:
         facts = keeper.facts
         yield Broker(
@@ -252,6 +259,7 @@ def kafka(*, secure: bool = True, nodes: int = 1, ours: bool = False) -> Iterato
             ca=Path(facts["folder"]) / "ca.pem" if secure else None,
             admin_user="admin" if secure else "",
             admin_password=facts["admin_password"],
+            inner=facts["inner"],
             _keeper=keeper,
         )
         if facts["records"]:

@@ -54,6 +54,8 @@ STARTED = b"Kafka Server started"
 
 TAKEN = "Address already in use"
 
+LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
+
 
 @contextlib.contextmanager
 def served(settings: Words) -> Iterator[tuple[Words, Obey]]:
@@ -62,7 +64,13 @@ def served(settings: Words) -> Iterator[tuple[Words, Obey]]:
     machine = Machine(Path(settings["java"]), settings["version"], jars)
     folder = Path(tempfile.mkdtemp(prefix="farman-kafka-"))
     try:
-        with _started(machine, folder, settings["nodes"], secure=settings["secure"]) as cluster:
+        with _started(
+            machine,
+            folder,
+            settings["nodes"],
+            secure=settings["secure"],
+            behind=settings["behind"],
+        ) as cluster:
             yield cluster.facts(), cluster.obey
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -223,10 +231,17 @@ class Cluster:
     password: str
     """Of the user ``admin``; empty where nobody logs in."""
 
+    inner: int = 0
+    """Where the first node is found by who stands between it and its clients; 0 if nobody does."""
+
+    outer: int = 0
+    """Where clients find him: what the node tells those that come through ``inner``."""
+
     def facts(self) -> Words:
         return {
             "folder": str(self.folder),
             "ports": self.ports,
+            "inner": self.inner,
             "pids": [node.pid for node in self.nodes],
             "admin_password": self.password,
             "records": any(node.records for node in self.nodes),
@@ -255,16 +270,19 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def _started(machine: Machine, folder: Path, nodes: int, *, secure: bool) -> Iterator[Cluster]:
+def _started(
+    machine: Machine, folder: Path, nodes: int, *, secure: bool, behind: int
+) -> Iterator[Cluster]:
     """Yield nodes that serve, and kill them afterwards."""
     password = secrets.token_urlsafe(24) if secure else ""
     if secure:
         _write_certificates(folder)
     for attempt in range(1, PORT_ATTEMPTS + 1):
         here = folder / f"attempt-{attempt}"
-        ports = _free_ports(2 * nodes)
+        ports = _free_ports(2 * nodes + bool(behind))
         made = [Node(machine, here / f"node-{number}") for number in range(1, nodes + 1)]
-        cluster = Cluster(made, ports[:nodes], folder, password)
+        inner = ports.pop() if behind else 0
+        cluster = Cluster(made, ports[:nodes], folder, password, inner, behind)
         try:
             _format(cluster, ports[nodes:])
             for node in made:
@@ -379,11 +397,30 @@ def _settings(cluster: Cluster, number: int, controllers: list[int]) -> dict[str
         "controller.quorum.fetch.timeout.ms": 1_000,
         "controller.quorum.election.timeout.ms": 500,
     }
-    return settings | (_secured(cluster) if cluster.password else {})
+    if cluster.password:
+        settings |= _secured(cluster)
+    if cluster.inner and number == 1:
+        settings |= _behind(cluster, settings)
+    return settings
+
+
+def _behind(cluster: Cluster, settings: dict[str, str | int]) -> dict[str, str | int]:
+    """Return what opens the second way in, which is like the first one but for its address."""
+    kind = "SASL_SSL" if cluster.password else "PLAINTEXT"
+    named = {
+        "listeners": f"BEHIND://127.0.0.1:{cluster.inner}",
+        "advertised.listeners": f"BEHIND://127.0.0.1:{cluster.outer}",
+        "listener.security.protocol.map": f"BEHIND:{kind}",
+    }
+    more: dict[str, str | int] = {
+        name: f"{settings[name]},{value}" for name, value in named.items()
+    }
+    if cluster.password:
+        more["listener.name.behind.scram-sha-512.sasl.jaas.config"] = f"{LOGIN} required;"
+    return more
 
 
 def _secured(cluster: Cluster) -> dict[str, str | int]:
-    login = "org.apache.kafka.common.security.scram.ScramLoginModule"
     return {
         "listener.security.protocol.map": "CLIENT:SASL_SSL,CONTROLLER:SSL",
         "ssl.keystore.type": "PEM",
@@ -394,7 +431,7 @@ def _secured(cluster: Cluster) -> dict[str, str | int]:
         "sasl.enabled.mechanisms": "SCRAM-SHA-512",
         "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
         "listener.name.client.scram-sha-512.sasl.jaas.config": (
-            f'{login} required username="{ADMIN}" password="{cluster.password}";'
+            f'{LOGIN} required username="{ADMIN}" password="{cluster.password}";'
         ),
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "allow.everyone.if.no.acl.found": "false",

@@ -1,0 +1,1 @@
+"""Demos that need services beside Farman: `make demo-offices`."""
