@@ -12,10 +12,10 @@ PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13 python3.1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install test check bench demo docs lock jars clean
+.PHONY: help install test check bench demo demo-offices docs lock jars clean
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP)  ## make the environment in .venv: every file checked against the locks' hashes
 	@:
@@ -43,6 +43,9 @@ bench: install  ## measure against the raw limits of the same run; QUICK=1 takes
 
 demo: install  ## an order reaches a whole province, and is replayed
 	$(BIN)/farman demo $(ARGS)
+
+demo-offices: install  ## HQ and three regions as processes: one loses its line, and nothing is lost
+	$(BIN)/python -m demo.offices $(ARGS)
 
 # By hand, when pyproject.toml's dependencies change. Never uv.lock: that one names registries.
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
