@@ -216,7 +216,6 @@ class Work:
         """
         if any(row[0].startswith("directive-") for row in rows):
             self.db.folded = None  # what this transaction writes may yet be rolled back
-        self.look_again()
         with self.attempt():
             positions = self.tx.append(rows)
         self.head = positions[-1]

@@ -34,12 +34,14 @@ from projections.tables import PROJECTIONS, metadata
 from tests import links_checker, services
 from tests.examples import BY_OFFICER, NINE, ORDER_TEXT, SAIDU, SWAT, about
 from tests.projections.small import (
+    HOURLY,
     ROLL,
     SINCE,
     after,
     described,
     emptied,
     order,
+    terms,
     text,
 )
 from tests.spec import examples
@@ -202,10 +204,16 @@ def waits(end: End) -> list[tuple[int, str, str]]:
 
 def agrees(office: Office) -> None:
     """The live tables are what a rebuild makes of the ledger, and what a check finds."""
+    level(office)
     live = {one["name"]: one["digest"] for one in office.check()["projections"] if one["same"]}
     assert list(live) == list(PROJECTIONS)
     assert {one["name"]: one["digest"] for one in office.rebuild()["projections"]} == live
     assert all(one["same"] for one in office.check()["projections"])
+    level(office)
+
+
+def level(office: Office) -> None:
+    """The projections have come as far as the ledger."""
     with office.store.reading() as conn:
         assert Database(conn).checkpoint("position") == head(conn)
 
@@ -443,6 +451,8 @@ def test_of_what_came_too_early_the_lowest_numbers_are_held(
     sent = ends.region.send()
     assert ends.hq.take(sent[20:24]).held == 4
     assert ends.hq.take(sent[35:27:-1]).held == 6
+    with ends.hq.store.reading() as conn:
+        assert links.held_numbers(conn, LINK) == [21, 22, 23, 24, 29, 30]
     assert ends.hq.take(sent[14:9:-1]).held == 6
     with ends.hq.store.reading() as conn:
         assert links.held_numbers(conn, LINK) == [11, 12, 13, 14, 15, 21]
@@ -522,6 +532,7 @@ def test_two_sound_despatches_under_one_number_fork_the_link(ends: Ends, when: s
     taken = ends.hq.take(sent[10:])
     assert (taken.forked, taken.appended, taken.level) == (said, 0, False)
     assert ledger(ends.hq.store) == before
+    ends.hq.hear(ends.region)
     assert ends.hq.heartbeat().missing == ()
 
 
@@ -702,25 +713,47 @@ def understood(upgraded: pytest.MonkeyPatch) -> None:
     upgraded.setitem(answers._LEVELS, Mood, 3)
 
 
-def test_a_directive_is_what_is_understood_of_it(ends: Ends) -> None:
-    sent = ends.region.send()
+class Amended(directive.Amended):
+    """What a later Farman writes of an amendment."""
+
+    stored = "directive.amended@2"
+
+
+def test_a_directive_is_what_is_understood_of_it_and_goes_on_after_an_upgrade(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+    ends.hq.inbox = Inbox(lambda _, entries: seen.append([e.fact.stored for e in entries]))
+    ends.hq.take(ends.region.send())
     stream = f"directive-{REF}.malakand"
-    new = b'{"actor":"farman","at":"2020-01-15T10:00:00Z","channel":"file",'
-    new += b'"recorded_at":"2020-01-15T10:00:00Z"}'
-    later([(stream, 2, "directive.amended@2", new)], ends.region.office)
-    ends.hq.take([*sent, *ends.region.send()])
+    new = Amended(**about(), version=2, material=False, terms=terms(HOURLY), text=text(2))
+    later([(stream, 2, "directive.amended@2", encode(new))], ends.region.office)
+    ends.hq.take(ends.region.send())
     assert [(what, reason[:40]) for _, what, reason in waits(ends.hq)] == [
         ("form", "The ledger holds 'directive.amended@2', ")
     ]
     assert ends.wrong() == []
-    with ends.hq.store.writing() as tx:
-        for table in metadata.tables:
-            tx.conn.exec_driver_sql(f"DELETE FROM {table}")
-        tx.conn.exec_driver_sql("DELETE FROM checkpoints WHERE name = 'position'")
+    emptied_tables(ends.hq.store)
     with Office(ends.hq.office.home, after(2)) as hq:
         assert len(hq.directive(REF).versions) == 1
         assert hq.status(REF)["served"] == 10
         agrees(hq)
+        with hq.store.writing() as tx:
+            tx.conn.exec_driver_sql("UPDATE force SET timezone = 'UTC'")
+    with Office(ends.hq.office.home, after(2)) as hq:  # understands no more than before
+        assert str(hq.timezone) == "UTC"
+
+    facts: Any = codec.FACTS
+    monkeypatch.setitem(facts, "directive.amended@2", Amended)
+    kinds: dict[Any, Any] = page._APPLY
+    monkeypatch.setitem(kinds, Amended, kinds[directive.Amended])
+    del seen[:]
+    with Office(ends.hq.office.home, after(2)) as hq:
+        assert len(hq.directive(REF).versions) == 2
+        agrees(hq)
+        assert ends.hq.inbox.take(hq, LINK, [], level=True).level
+        assert ends.hq.inbox.take(hq, LINK, [], level=True).level
+    assert seen == [["directive.amended@2"]]
 
 
 class Mood(service.Complied):
@@ -791,6 +824,21 @@ def test_an_entry_of_its_own_that_cannot_be_applied_is_a_fault(
     raises_on(monkeypatch, {"H-2"}, KeyError("x"))
     with pytest.raises(KeyError):
         ends.region.office.answer(REF, "H-2", "complied")
+    monkeypatch.undo()
+    ends.region.office.answer(REF, "H-2", "complied")
+    emptied_tables(ends.region.store)
+    raises_on(monkeypatch, {"H-2"}, KeyError("x"))
+    with pytest.raises(KeyError):
+        Office(ends.region.office.home, after(1))
+    assert waits(ends.region) == []
+
+
+def emptied_tables(store: Store) -> None:
+    """Forget every projection, as if nothing had been read of the ledger."""
+    with store.writing() as tx:
+        for table in metadata.tables:
+            tx.conn.exec_driver_sql(f"DELETE FROM {table}")
+        tx.conn.exec_driver_sql("DELETE FROM checkpoints WHERE name = 'position'")
 
 
 # --- Crashes -------------------------------------------------------------------------------
