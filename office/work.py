@@ -233,7 +233,7 @@ class Work:
         for table in tables.metadata.tables:
             self.db.run(f"DELETE FROM {{{table}}}")
         for (name,) in self.db.tuples("SELECT name FROM {checkpoints}"):
-            if name not in tables.KEPT:
+            if name not in (*tables.KEPT, tables.SHAPE):
                 self.db.run("DELETE FROM {checkpoints} WHERE name = :n", n=name)
         self.db.forget()
         self.db.folded = None

@@ -30,7 +30,7 @@ from office.questions import recorded_by
 from office.work import Work, working
 from projections import answers, page, rebuild
 from projections.database import Database
-from projections.tables import PROJECTIONS, metadata
+from projections.tables import PROJECTIONS, SHAPE, metadata, shape
 from tests import links_checker, services
 from tests.examples import BY_OFFICER, NINE, ORDER_TEXT, SAIDU, SWAT, about
 from tests.projections.small import (
@@ -747,6 +747,8 @@ def test_a_directive_is_what_is_understood_of_it_and_goes_on_after_an_upgrade(
     del seen[:]
     with Office(ends.hq.office.home, after(2)) as hq:
         assert len(hq.directive(REF).versions) == 2
+        with hq.store.reading() as conn:
+            assert Database(conn).checkpoint(SHAPE) == shape()
         agrees(hq)
         assert ends.hq.inbox.take(hq, LINK, [], level=True).level
         assert ends.hq.inbox.take(hq, LINK, [], level=True).level
