@@ -162,7 +162,7 @@ def _manned(story: Story, keys: Mapping[str, str]) -> None:
     """Let the regions take over, and import their rolls."""
     tell, regions = story.tell, story.seats.regions
     story.watch.until("the regions took over", lambda seen: seen.open == {*REGIONS})
-    tell.happens("The regions hold the tree and took over: each alone writes for its units")
+    tell.happens("The regions took over: from here on each alone decides for its units")
     listed = story.seats.hq.farman("office", "list")["offices"]
     if keys != {one["office"]: one["fingerprint"] for one in listed}:
         raise Failed("HQ does not list the keys that the regions told.")
@@ -182,9 +182,7 @@ def _order(story: Story) -> None:
     story.issue(FIRST)
     story.watch.until("HQ saw it served", lambda seen: seen.agrees(*REGIONS))
     took = time.monotonic() - since
-    tell.happens(
-        f"It went down, the regions served it, HQ has heard it from all ({took:.1f} s)"
-    )
+    tell.happens(f"The regions have served it, and HQ has heard so from all ({took:.1f} s)")
     _answered(story, 1, story.seats.regions)
     tell.show()
     story.pause(3)
@@ -224,15 +222,17 @@ def _alone(story: Story) -> None:
     story.watch.until("the others had served it", lambda seen: seen.agrees(*others))
     tell.happens(f"{_listed(seats.others)} have served it; {here.name} cannot know of it")
     tell.happens("An office that is not heard for 30 seconds is called silent ...")
-    story.watch.until(
+    seen = story.watch.until(
         f"HQ called {here.name} silent", lambda seen: seen.states[DARK] == "silent"
     )
+    at_hq, there = (by[story.orders[0]][DARK].acknowledged for by in (seen.at_hq, seen.there))
     shown = seats.hq.farman("status", story.orders[0])
     if shown["stale"] != [DARK]:
         raise Failed(f"HQ should show {DARK} alone as stale, and shows {shown['stale']}.")
     since = datetime.fromisoformat(shown["heard"][DARK]["at"])
     tell.happens(f"HQ: {here.name} is silent since {since:%H:%M:%S}, its counts here are stale")
     tell.typed(HQ, f"status {story.orders[0]}")
+    tell.happens(f"HQ counts {at_hq:,} there who acknowledged, {here.name} itself {there:,}")
     tell.show()
     story.pause(6)
 
@@ -358,9 +358,7 @@ def _where_to_look(story: Story) -> None:
     tell, first = story.tell, story.orders[0]
     program = "farman" if shutil.which("farman") else os.path.relpath(FARMAN)
     tell.chapter("Where to look")
-    tell.say(
-        "Each home keeps its ledger in a SQLite file now, and made every table anew from it:"
-    )
+    tell.say("Each home keeps its ledger in a SQLite file now, with every table made anew:")
     tell.say("the totals are the same. Nothing runs, so the offices call each other silent.")
     tell.say()
     lines = (
@@ -404,9 +402,7 @@ def _main(path: Path, officers: int, *, slow: bool) -> int:
     tell = Teller(ZoneInfo(force.timezone))
     folder = _folder(path)
     tell.say("HQ and three regions of Khyber Pakhtunkhwa: four offices on this machine, each")
-    tell.say(
-        "with a ledger of its own in PostgreSQL, joined by Kafka. All people are invented."
-    )
+    tell.say("with a ledger of its own in PostgreSQL, joined by Kafka. Everybody is invented.")
     tell.say()
     tell.happens("PostgreSQL and Kafka start ...")
     with seated(folder, force, (FORCE, FIRST, SECOND)) as seats:

@@ -126,11 +126,11 @@ class Seat:
         """Check that its worker still runs.
 
         Raises:
-            Failed: it ended; with where it says why.
+            Failed: it ended; with where its log is.
 
         """
         if self.worker is not None and self.worker.ask(do="status")["status"] is not None:
-            raise Failed(f"The worker of {self.name} ended; {self.log} tells why.")
+            raise Failed(f"The worker of {self.name} ended; its log: {self.log}")
 
     # -- what happens there
 

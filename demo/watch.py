@@ -109,8 +109,8 @@ class Watch:
             self._end.set()
             thread.join()
 
-    def until(self, what: str, is_so: Callable[[Seen], bool]) -> None:
-        """Wait until a look shows that it is so.
+    def until(self, what: str, is_so: Callable[[Seen], bool]) -> Seen:
+        """Wait until a look shows that it is so, and return what it showed.
 
         Raises:
             Failed: it does not come so, or a worker ended meanwhile.
@@ -127,6 +127,7 @@ class Watch:
                 self._news.wait(PACE)
                 for one in self._seats.all:
                     one.must_work()
+            return self._seen
 
     def _run(self) -> None:
         try:
