@@ -7,11 +7,11 @@ Read twice, it changes nothing. A heartbeat is believed only if its office signe
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
+from domain.office import SKEWED
 from ledger.links import Dead, Despatch, Garbage, Heartbeat
 from office import arrivals, commission, keys
 from office.links import Inbox, Taken
@@ -39,6 +39,8 @@ class Reader:
         self._role = role
         self._inbox = Inbox(arrivals.follow)
         self._settled = False
+        self._off: bool | None = None
+        """Whether the peer's clock differs by minutes; None before it was heard."""
         self._heard = time.monotonic()
         self._graves: AIOKafkaProducer | None = None
 
@@ -75,12 +77,24 @@ class Reader:
         taken = self._inbox.take(office, self.link, batch, level=level_now)
         if beat is not None:
             self._heard = time.monotonic()
-            self._inbox.beat(office, self.link, beat, datetime.now(UTC))
+            told = self._inbox.beat(office, self.link, beat, office._clock())  # noqa: SLF001 - by which silence is told
+            self._note(beat.office, round(told.skew))
             if level:
                 last = self._inbox.take(office, self.link, [], level=True)
                 taken = taken._replace(level=last.level)
         self._tell(batch, taken)
         return taken
+
+    def _note(self, peer: str, seconds: int) -> None:
+        """Write down that the peer's clock is off, or agrees again: once for each."""
+        off = abs(seconds) >= SKEWED
+        if off == self._off:
+            return
+        with self._role.office._working() as work:  # noqa: SLF001 - as an office's own command
+            commission.skew(work, peer, seconds)
+        if off:
+            self._role.log.warning("skewed", link=self.link, peer=peer, seconds=seconds)
+        self._off = off
 
     def _believed(self, beat: Signed) -> Heartbeat | Garbage | None:
         """Return what a heartbeat says if its office signed it; None while its key is not known."""
