@@ -49,11 +49,11 @@ def zone(db: Database) -> ZoneInfo:
 def moment(
     db: Database, now: Micros, as_of: datetime | None, known_at: int | datetime | None
 ) -> Moment:
-    """Return what a question stands on.
+    """Return what a question stands on: as a command would, never before the last entry here.
 
     An instant of knowledge is the last entry recorded by then.
     """
-    at = now if as_of is None else micros(as_of)
+    at = max(now, db.checkpoint("recorded_at")) if as_of is None else micros(as_of)
     if known_at is None:
         return Moment(at)
     if isinstance(known_at, int):
