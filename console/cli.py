@@ -12,7 +12,16 @@ from typing import Annotated
 import typer
 
 from console import failures, invocation, output
-from console.commands import answers, directives, force, home, offices, questions
+from console.commands import (
+    answers,
+    directives,
+    force,
+    home,
+    links,
+    offices,
+    questions,
+    workers,
+)
 from console.commands.demo import demo
 from console.commands.options import example
 from console.invocation import Invocation
@@ -48,6 +57,7 @@ _answers = _group("answers", "What officers answer.")
 _officer = _group("officer", "What befalls an officer.")
 _post = _group("post", "Who holds a post.")
 _office = _group("office", "Regional offices with ledgers of their own.")
+_link = _group("link", "The links that carry what offices write to each other.")
 
 _NOON = "2020-01-15T12:00:00+05:00"
 _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
@@ -119,6 +129,11 @@ _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
     ),
     (_office, "join", offices.join, "office join malakand.json"),
     (_office, "list", offices.listing, "office list"),
+    (app, "worker", workers.worker, "worker --role outbox"),
+    (app, "health", workers.health, "health"),
+    (_link, "status", links.status, "link status"),
+    (_link, "resend", links.resend, "link resend malakand --from 1 --to 100"),
+    (_link, "dead-letters", links.dead_letters, "link dead-letters --office malakand"),
     (app, "tick", home.tick, "tick"),
     (app, "rebuild", home.rebuild, "rebuild --check"),
     (app, "doctor", home.doctor, "doctor"),

@@ -231,6 +231,11 @@ ASKED_ELSEWHERE = {
     "farman office commission",
     "farman office join",
     "farman office list",
+    "farman worker",
+    "farman health",
+    "farman link status",
+    "farman link resend",
+    "farman link dead-letters",
 }
 """The others: tests of their own compare what they answer with the page."""
 

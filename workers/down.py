@@ -10,6 +10,7 @@ Not used, once for all: Faust's tables, `exactly_once`, Kafka's transactions. Tr
 ledger's mark; an offset only saves reading.
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -22,7 +23,7 @@ from faust.types import TP, EventT
 from domain.errors import Unavailable
 from workers.clock import SWEEP
 from workers.kafka import METADATA_AGE
-from workers.reading import SILENT, Reader, Record
+from workers.reading import Reader, Record
 from workers.role import Role
 
 AGENTS = 1
@@ -31,6 +32,10 @@ AT_ONCE = 500
 """Messages in one transaction, at most,"""
 WITHIN = 0.02
 """and the seconds in which they gather."""
+STILL = 15.0
+"""Seconds in which nothing moves, though there is something to read, until it is begun anew."""
+SESSION = 6.0
+"""Seconds for which the broker waits for a reader that is gone."""
 
 
 class Verbatim(Codec):
@@ -56,8 +61,7 @@ async def down(role: Role) -> None:
             await role.pause(1.0)
             await here.look()
     finally:
-        await here.app.stop()
-        await here.reader.close()
+        await here.stop()
 
 
 class Down:
@@ -69,7 +73,9 @@ class Down:
         self._source = source
         self._next: int | None = None
         """The offset after the last message that is in the ledger."""
-        self._busy = False
+        self._idle = asyncio.Event()
+        """Set while no batch is under way."""
+        self._idle.set()
         self._moved_at = time.monotonic()
         self.app = self._made()
 
@@ -87,7 +93,8 @@ class Down:
             consumer_metadata_max_age_ms=METADATA_AGE,
             # Who comes back under his old name within the session goes on at once.
             consumer_group_instance_id=role.ends.group,
-            broker_session_timeout=6.0,
+            stream_wait_empty=False,  # or who gave up waits for ever
+            broker_session_timeout=SESSION,
             broker_heartbeat_interval=2.0,
             broker_request_timeout=10.0,
             broker_max_poll_interval=600.0,
@@ -114,12 +121,24 @@ class Down:
         messages: list[Any] = [one.message for one in events]
         records = [Record(one.headers, one.value) for one in messages]
         end = messages[-1].offset + 1
-        level = end >= self.app.consumer.highwater(self._source)
-        self._busy = True
+        top = self._top()
+        level = top is not None and end >= top
+        self._idle.clear()
         await self._role.until_done(
             partial(self.reader.read, records, level=level), self.reader.link
         )
-        self._busy, self._next, self._moved_at = False, end, time.monotonic()
+        self._next, self._moved_at = end, time.monotonic()
+        self._idle.set()
+
+    async def stop(self) -> None:
+        """Finish the batch under way, commit, and leave."""
+        await self._idle.wait()
+        nothing = self._top() is None
+        await self.app.stop()
+        await self.reader.close()
+        if nothing:
+            # Who comes back under his old name is given what he had: nothing.
+            await self._role.pause(SESSION + 1)
 
     async def look(self) -> None:
         """See that the app reads what there is.
@@ -130,20 +149,28 @@ class Down:
         """
         if self.app.should_stop:
             raise Unavailable(f"Faust gave up ({self.app.crash_reason!r}); it is begun anew.")
+        top = self._top()
         consumer: Any = self.app.consumer
-        end = consumer.highwater(self._source)
         read = consumer._read_offset[self._source]  # noqa: SLF001 - no other way to see it
         if self._next is None:
             self._next = read or 0
-        if end is not None and read is not None and end < read:
+        if top is not None and read is not None and top < read:
             await self._rewind(consumer)
-        if self._busy or end is None or end <= self._next:
+        if not self._idle.is_set() or (top is not None and top <= self._next):
             self._moved_at = time.monotonic()
-        elif time.monotonic() - self._moved_at > SILENT:
+        elif time.monotonic() - self._moved_at > STILL:
             raise Unavailable(
-                f"Faust stands still before {end - self._next} messages; it is begun anew."
+                f"Faust stands still at message {self._next} of {top}; it is begun anew."
             )
         await self.reader.look()
+
+    def _top(self) -> int | None:
+        """Return the offset after the topic's last message; None while it is not ours to read."""
+        consumer = self.app.consumer
+        if self._source not in consumer.assignment():
+            return None
+        top: int | None = consumer.highwater(self._source)
+        return top
 
     async def _rewind(self, consumer: Any) -> None:
         """Read the topic from its beginning: it was made anew.

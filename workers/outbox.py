@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from domain.errors import Contended, Unavailable
+from domain.fact import micros
 from ledger.links import Despatch
 from office import keys, part
 from office.links import BATCH, Inbox, Outgoing, Router, everything
@@ -117,9 +118,10 @@ class Sender:
 
     def _heartbeat(self) -> messages.Message:
         # The clock's milliseconds: so what the peer has seen of ours tells how late its word is.
-        self._beat = max(self._beat + 1, time.time_ns() // 1_000_000)
-        self._note()
         office = self._role.office
+        now = office._clock()  # noqa: SLF001 - the clock by which its word is read
+        self._beat = max(self._beat + 1, micros(now) // 1_000)
+        self._note()
         beat = self._inbox.heartbeat(office, self._link, self._beat)
         return messages.beaten(beat, keys.own(office.home.path, office.home.office).sign)
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
+from domain.fact import instant
 from domain.office import SKEWED
 from ledger.links import Dead, Despatch, Garbage, Heartbeat
 from office import arrivals, commission, keys
@@ -78,7 +79,7 @@ class Reader:
         if beat is not None:
             self._heard = time.monotonic()
             told = self._inbox.beat(office, self.link, beat, office._clock())  # noqa: SLF001 - by which silence is told
-            self._note(beat.office, round(told.skew))
+            self._note(beat.office, round(surely(beat, told.skew)))
             if level:
                 last = self._inbox.take(office, self.link, [], level=True)
                 taken = taken._replace(level=last.level)
@@ -146,3 +147,16 @@ class Reader:
         """Let go of the dead-letter topic."""
         if self._graves is not None:
             await self._graves.stop()
+
+
+def surely(beat: Heartbeat, ahead: float) -> float:
+    """Return the seconds by which a peer's clock is surely ahead of this one's; below 0: behind.
+
+    ``ahead`` is by how much its heartbeat was when it was read. It was written before that, and
+    after this office had sent the beat that it had seen, whose number is the clock's
+    milliseconds. What lies between is the way's length: a link that was dark makes no clock wrong.
+    """
+    if ahead > 0:
+        return ahead
+    sent = instant(beat.seen_beat * 1_000)
+    return min(0.0, (beat.clock - sent).total_seconds()) if beat.seen_beat else 0.0

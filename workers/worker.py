@@ -9,7 +9,9 @@ lets each role finish what it has begun.
 """
 
 import asyncio
+import os
 import signal
+import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -33,8 +35,12 @@ from workers.role import SLOWEST, Role, Wake, cut, delays
 
 ROLES = ("outbox", "inbox", "clock")
 
-GRACE = 8.0
-"""Seconds in which roles finish what they have begun."""
+GRACE = 7.0
+"""Seconds in which roles finish what they have begun,"""
+HARD = 9.5
+"""and those after which the process ends, whatever it does."""
+NOT_IN_TIME = 6
+"""Its exit code then."""
 
 
 async def inbox(role: Role) -> None:
@@ -71,8 +77,16 @@ async def run(office: Office, kafka: Kafka, name: str, port: int) -> dict[str, A
         for one in (ROLES if name == "all" else (name,))
     ]
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        stop.set()
+        # A thread of a library's that never ends would keep the process for ever.
+        last = threading.Timer(HARD, os._exit, (NOT_IN_TIME,))
+        last.daemon = True
+        last.start()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     said = structlog.get_logger().bind(office=office.home.office)
     try:
         async with health.served(office.home.path, board, port, meters.text) as bound:

@@ -96,7 +96,7 @@ async def test_whatever_faust_loses_comes_by_a_re_send(
         pair.settle()
 
     monkeypatch.setattr(down, "AT_ONCE", 50)
-    monkeypatch.setattr(down, "SILENT", 3.0)
+    monkeypatch.setattr(down, "STILL", 3.0)
     async with at_work(*pair.ends):
         await asyncio.to_thread(story)
     assert pair.wrong() == []
