@@ -42,6 +42,7 @@ OPENS = {"open", "print", "input", "exec", "eval", "__import__"}
 KEPT_TO = {
     "eventsourcing": "ledger",  # its base classes move in 10.0: one floor to change
     "aiokafka": "workers",  # one floor knows a broker
+    "confluent_kafka": "workers",
     "faust": "workers",
     "typer": "console",
     "rich": "console",

@@ -77,9 +77,9 @@ def told(row: dict[str, Any], zone: tzinfo) -> dict[str, Any]:
 
 
 def resend(ctx: typer.Context, office: OfficeWord, first: First, last: Last) -> None:
-    """Send numbers of a link again; what the other end has of them it passes over.
+    """Send numbers of a link again.
 
-    What is lost is sent again without a person: the other end asks for it in its heartbeats.
+    What the other end has of them it passes over. What is lost is sent again without a person: the other end asks for it in its heartbeats.
     """
     import asyncio
 
@@ -99,7 +99,10 @@ def resend(ctx: typer.Context, office: OfficeWord, first: First, last: Last) -> 
 
 
 def dead_letters(ctx: typer.Context, office: MaybeOffice = None, limit: Limit = 100) -> None:
-    """List what came on a link and was no despatch, the latest first."""
+    """List what came on a link and was no despatch.
+
+    The latest come first. They are in the link's topic of dead letters, too.
+    """
     from domain.fact import instant
     from ledger import links
 

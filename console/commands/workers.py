@@ -14,9 +14,9 @@ WhichRole = Annotated[
 
 
 def worker(ctx: typer.Context, role: WhichRole = "all") -> None:
-    """Carry what this office writes to the others and theirs here, and do what is due, until told to end.
+    """Carry entries between offices, and do what is due.
 
-    Any number may run: one holds each role, the others stand by. It ends on SIGTERM, when what
+    What this office writes goes to the others, theirs comes here. Any number may run: one holds each role, the others stand by. It ends on SIGTERM, when what
     it has begun is done. It writes JSON lines to stderr, and tells how it is on loopback.
     """
     import asyncio
@@ -37,7 +37,10 @@ def worker(ctx: typer.Context, role: WhichRole = "all") -> None:
 
 
 def health(ctx: typer.Context, role: WhichRole = "all") -> None:
-    """Ask the worker that runs in this home how it is; exits with 1 when something fails."""
+    """Ask the worker of this home how it is.
+
+    Exits with 1 when something fails.
+    """
     from workers import health as workers_health
 
     this = call(ctx)
