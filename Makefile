@@ -31,7 +31,7 @@ $(STAMP): bootstrap.lock requirements.lock pyproject.toml
 	@touch $@
 
 test: install  ## every test, on SQLite and PostgreSQL; one part: make test ARGS=tests/domain
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: install  ## format, lint and types
 	$(BIN)/ruff format --check .
