@@ -5,6 +5,7 @@ before anything is joined, and again whenever a link stays silent.
 """
 
 import logging
+import time
 from collections.abc import Collection, Iterable
 from typing import Any, Literal, NamedTuple
 
@@ -78,16 +79,8 @@ def lacking(kafka: Kafka, wanted: Collection[Right]) -> list[str]:
     asked = client(kafka)
     found: list[str] = []
     for right in wanted:
-        if right.kind == "topic":
-            answer = asked.describe_topics(
-                TopicCollection([right.name]), include_authorized_operations=True
-            )
-        else:
-            answer = asked.describe_consumer_groups(
-                [right.name], include_authorized_operations=True
-            )
         try:
-            allowed = answer[right.name].result(PATIENCE).authorized_operations
+            allowed = _allowed(asked, right)
         except KafkaException as fault:
             error = fault.args[0]
             if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
@@ -106,6 +99,31 @@ def lacking(kafka: Kafka, wanted: Collection[Right]) -> list[str]:
     return found
 
 
+def _allowed(asked: AdminClient, right: Right) -> Any:
+    """Ask what we may do there; again while the broker has yet to find who knows the group."""
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        if right.kind == "topic":
+            answer = asked.describe_topics(
+                TopicCollection([right.name]), include_authorized_operations=True
+            )
+        else:
+            answer = asked.describe_consumer_groups(
+                [right.name], include_authorized_operations=True
+            )
+        try:
+            return answer[right.name].result(PATIENCE).authorized_operations
+        except KafkaException as fault:
+            if fault.args[0].code() not in _SOON or time.monotonic() > give_up:
+                raise
+        time.sleep(0.1)
+
+
+_SOON = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+}
 _FORBIDDEN = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
 
 
