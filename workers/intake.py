@@ -19,7 +19,11 @@ AT_ONCE = 5_000
 """Messages in one transaction."""
 
 WAIT = 500
-"""Milliseconds that the broker is waited for; what comes is given at once."""
+"""Milliseconds that messages are waited for; what comes is given at once."""
+
+ASK = 50
+"""Milliseconds that the broker waits with its answer if there is nothing on any link. While it
+waits, nothing is fetched of a link whose messages were taken after it was asked."""
 
 COMMIT = 1.0
 """Seconds between commits of offsets."""
@@ -41,7 +45,7 @@ async def intake(role: Role) -> None:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=4 * 1024 * 1024,
-            fetch_max_wait_ms=WAIT,
+            fetch_max_wait_ms=ASK,
         )
         await consumer.start()
         try:

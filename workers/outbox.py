@@ -27,6 +27,9 @@ from workers.sending import producer, send
 BEAT = 5.0
 """Seconds between heartbeats."""
 
+NOTE = 0.25
+"""Seconds between notes of what the broker has."""
+
 
 async def outbox(role: Role) -> None:
     """Send until the worker is to end."""
@@ -62,6 +65,11 @@ class Sender:
         self._pauses = delays()
         self._published: int | None = None
         """The highest number acknowledged by the broker and not yet noted as published."""
+        self._note_at = 0.0
+        self._routed = False
+        """Whether there is something to send at all; once there is, for ever."""
+        self._more = True
+        """Whether there may be numbers that were given and not sent."""
 
     async def run(self) -> None:
         """Send until the worker is to end; begin anew where the broker or the store fails."""
@@ -78,6 +86,7 @@ class Sender:
     async def _send(self, broker: AIOKafkaProducer) -> None:
         role = self._role
         beat_at = again_at = time.monotonic()
+        self._more = True
         async with role.wake.told() as told:
             while not role.stop.is_set():
                 told.clear()
@@ -104,14 +113,23 @@ class Sender:
         await role.do(self._note)
 
     def _next(self) -> list[Despatch]:
-        """Note what the broker has, number what is new, and return what is to be sent."""
+        """Number what is new, and return what is to be sent.
+
+        What the broker has is noted now and then: who was killed before sends it again.
+        """
         office = self._role.office
-        self._note()
-        if self._link in part.routed(office):
-            self._router.route(office, self._link)
-        return self._outgoing.take(office, self._link)
+        if time.monotonic() >= self._note_at:
+            self._note()
+        self._routed = self._routed or self._link in part.routed(office)
+        walked = self._router.route(office, self._link) if self._routed else 0
+        if not (walked or self._more):
+            return []
+        batch = self._outgoing.take(office, self._link, self._published)
+        self._more = len(batch) == BATCH
+        return batch
 
     def _note(self) -> None:
+        self._note_at = time.monotonic() + NOTE
         if self._published is not None:
             self._outgoing.published(self._role.office, self._link, self._published)
             self._published = None
