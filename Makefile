@@ -12,7 +12,7 @@ PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13 python3.1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install test check bench demo demo-offices docs lock jars clean
+.PHONY: help install test check bench bench-offices soak demo demo-offices docs lock jars clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ check: install  ## format, lint and types
 
 bench: install  ## measure against the raw limits of the same run; QUICK=1 takes two minutes
 	QUICK=$(QUICK) $(BIN)/python -m bench $(ARGS)
+
+bench-offices: install  ## the same for offices over a real broker
+	QUICK=$(QUICK) $(BIN)/python -m bench.offices $(ARGS)
+
+soak: install  ## kill everything under load and compare every line; less than an hour
+	$(BIN)/python -m bench.soak
 
 demo: install  ## an order reaches a whole province, and is replayed
 	$(BIN)/farman demo $(ARGS)

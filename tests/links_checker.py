@@ -1,13 +1,14 @@
-"""An outside checker of a link: reads the raw stores of both ends and shares no code with Farman.
+"""An outside checker of a link: reads the raw stores and topics, and shares no code with Farman.
 
 It says what the stores of a sender and a receiver have to say of each other: every own entry of
 the sender that is due has one number, numbers have no gaps, the chain is sound by the bytes, and
-the receiver has each of them once, the same bytes, in the order of the numbers.
+the receiver has each of them once, the same bytes, in the order of the numbers. And what the
+link's topic has to say: every number, in order, with the bytes of its entry.
 """
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -15,6 +16,8 @@ import psycopg
 
 Entry = tuple[int, str, int, str, bytes]
 """Position, stream, version, name, bytes."""
+Message = tuple[Mapping[str, bytes], bytes]
+"""Headers and value, as the broker keeps them."""
 
 
 def rows(store: str, query: str, *values: object) -> list[tuple[Any, ...]]:
@@ -111,4 +114,47 @@ def compare(
     )
     check("mark", mark, count)
     check("hash of the mark", bytes(mark_hash), hashes[count - 1] if count else bytes(32))
+    return wrong
+
+
+def carried(messages: Iterable[Message], sender: str, link: str, office: str) -> list[str]:
+    """Return what is wrong with the despatches that the topic of a link holds, oldest first.
+
+    ``sender`` is the address of the store of ``office``. Any number may be there again.
+    """
+    own = {one[0]: one for one in entries(sender)}
+    register = {
+        row[0]: (row[1], bytes(row[2]))
+        for row in rows(
+            sender, "SELECT number, position, hash FROM despatches WHERE link = ?", link
+        )
+    }
+    wrong: list[str] = []
+    last = 0
+    for headers, value in messages:
+        if "ce_farmannumber" not in headers:
+            continue
+        number = int(headers["ce_farmannumber"])
+        if number not in register:
+            wrong.append(f"number {number} was never given")
+            continue
+        position, hash_ = register[number]
+        _, stream, version, name, state = own[position]
+        said = {
+            "ce_id": f"{office}/{position}",
+            "ce_source": office,
+            "ce_subject": stream,
+            "ce_type": name,
+            "ce_farmanlink": link,
+            "ce_farmanversion": str(version),
+            "ce_farmanchain": hash_.hex(),
+        }
+        differs = [key for key, text in said.items() if headers.get(key) != text.encode()]
+        if differs or value != state:
+            wrong.append(f"number {number} was sent otherwise: {differs or 'its bytes'}")
+        if number > last + 1:
+            wrong.append(f"number {number} came before number {last + 1}")
+        last = max(last, number)
+    if last != len(register):
+        wrong.append(f"the last number is {last}, not {len(register)}")
     return wrong
