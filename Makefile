@@ -15,7 +15,7 @@ ARGS ?=
 .PHONY: help install test check bench bench-offices soak demo demo-offices docs lock jars clean
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP)  ## make the environment in .venv: every file checked against the locks' hashes
 	@:
