@@ -65,10 +65,13 @@ class Net:
 
     def lacks(self, region: str) -> tuple[int, int]:
         """Return how many despatches have not come to the region, and how many not to HQ."""
-        here, there = _row(self.hq, region), _row(self.regions[region], region)
+        hq, there = self.hq, self.regions[region]
+        # In the order in which they move: what is numbered meanwhile is missed by none.
+        waiting = _unnumbered(hq, region), _unnumbered(there, region)
+        given = _row(hq, region)["registered"], _row(there, region)["registered"]
         return (
-            here["registered"] - there["mark"] + _unnumbered(self.hq, region),
-            there["registered"] - here["mark"] + _unnumbered(self.regions[region], region),
+            waiting[0] + given[0] - _row(there, region)["mark"],
+            waiting[1] + given[1] - _row(hq, region)["mark"],
         )
 
     def settle(self, *regions: str) -> None:
