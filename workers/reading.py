@@ -155,9 +155,10 @@ def surely(beat: Heartbeat, ahead: float) -> float:
     ``ahead`` is by how much its heartbeat was when it was read. It was written before that, and
     after this office had sent the beat that it had seen, whose number is the clock's
     milliseconds. What lies between is the way's length: a link that was dark makes no clock wrong.
-    Nor is one wrong that agrees, though this office's own went back and its beats go on from there.
+    Nor is one more behind than it looks, though this office's own clock went back and its beats
+    go on from where they were.
     """
-    if ahead > -SKEWED:
-        return ahead
+    if ahead >= 0 or not beat.seen_beat:
+        return max(0.0, ahead)
     sent = instant(beat.seen_beat * 1_000)
-    return min(0.0, (beat.clock - sent).total_seconds()) if beat.seen_beat else 0.0
+    return min(0.0, max(ahead, (beat.clock - sent).total_seconds()))

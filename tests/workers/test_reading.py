@@ -38,3 +38,9 @@ def test_a_peer_that_has_not_heard_us_may_be_slow_or_its_clock() -> None:
     beat = replace(HEARTBEAT, seen_beat=0)
     assert surely(beat, -3_600) == 0
     assert surely(beat, 3_600) == 3_600
+
+
+def test_a_peer_whose_clock_agrees_is_not_behind_because_ours_went_back() -> None:
+    """The beats of an office whose clock went back by ten hours go on from the later hour."""
+    later = micros(HEARTBEAT.clock + timedelta(hours=10)) // 1_000
+    assert surely(replace(HEARTBEAT, seen_beat=later), -0.25) == -0.25
