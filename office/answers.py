@@ -570,15 +570,10 @@ def _refusal(row: Any, reason: str) -> dict[str, Any]:
 
 
 def _ask(row: Any, name: str) -> Ask:
-    return Ask(
-        name,
-        row.officer_id,
-        row.answer,
-        datetime.fromisoformat(row.at),
-        row.clause,
-        row.channel or "desk",
-        row.note,
-    )
+    """Return what a line asks; a contest is possible where a reading is."""
+    _, _, officer, kind, _, at, clause, channel, note = row
+    kind = "read" if kind == "contested" else kind
+    return Ask(name, officer, kind, datetime.fromisoformat(at), clause, channel or "desk", note)
 
 
 def refs_of(where: Any, rows: Sequence[Any], refs: dict[str, str | None]) -> None:
@@ -603,12 +598,7 @@ def _checked(work: Work, rows: Sequence[Any], refs: dict[str, str | None]) -> li
         if refs[row.directive] is None
     ]
     mine = [row for row in rows if refs[row.directive] is not None]
-    asks = [
-        _ask(row, refs[row.directive] or "")._replace(
-            kind="read" if row.answer == "contested" else row.answer
-        )
-        for row in mine
-    ]
+    asks = [_ask(row, refs[row.directive] or "") for row in mine]
     for row, outcome in zip(mine, Clerk(work).refusals(asks), strict=True):
         if outcome is not None:
             flaws.append(Flaw(row.line, "officer_id", row.officer_id, outcome))

@@ -45,7 +45,7 @@ class Office:
     def __init__(self, home: Home, now: datetime | None = None) -> None:
         self.home = home
         self.now = home.clock(now)
-        self._trees: dict[tuple[int, int], Any] = {}
+        self._kept: dict[tuple[str, int, int], Any] = {}
         self._folded: Folded = {}
         self.store = self._open()
         try:
@@ -127,7 +127,7 @@ class Office:
     @contextmanager
     def _reading(self) -> Iterator[Database]:
         with self.store.reading() as conn:
-            yield Database(conn, trees=self._trees, folded=self._folded)
+            yield Database(conn, kept=self._kept, folded=self._folded)
 
     def _do(self, command: Callable[[Work], dict[str, Any]]) -> dict[str, Any]:
         with self._working() as work:

@@ -5,7 +5,6 @@ in `standing` and in the tally, a page at a time.
 """
 
 from collections.abc import Iterator, Sequence
-from operator import itemgetter
 from typing import NamedTuple
 
 from domain import roll_call, service
@@ -86,7 +85,7 @@ def apply(db: Database, entries: Sequence[Entry]) -> None:
         key: mine for key, mine in by_key.items() if not page.simple(key, standing[key], mine)
     }
     page.full(again, standing)
-    page.answers.sort(key=itemgetter(0, 1, 2))
+    page.answers.sort()
     db.put("answers", columns("answers"), page.answers)
     write(db, page.standing, page.marks, page.answered)
     page.deltas.write(db)

@@ -10,6 +10,7 @@ from functools import cache
 from itertools import count
 from typing import Any, Protocol
 
+import orjson
 from sqlalchemy import TextClause, text
 from sqlalchemy.engine import Connection, CursorResult
 
@@ -61,10 +62,12 @@ class Database:
     """While a page is applied: the entry it has come to. What the ledger holds beyond is not yet."""
     standing: dict[tuple[str, str], Any] = field(default_factory=dict)
     """Rows of `standing` as read in this transaction and not written since."""
-    trees: dict[tuple[int, int], Any] | None = None
-    """Trees as readers of this store found them; a writer, who may roll back, has none."""
+    kept: dict[tuple[str, int, int], Any] | None = None
+    """What readers of this store keep of the force; a writer, who may roll back, has none."""
     folded: Folded | None = None
     """Directives as they were committed, with the version of the stream."""
+    checkpoints: dict[str, int] | None = None
+    """All checkpoints, as a reader, whose snapshot stays, found them."""
 
     def __post_init__(self) -> None:
         self.dialect = self.conn.dialect.name
@@ -82,6 +85,13 @@ class Database:
         result.close()
         return rows
 
+    @property
+    def names(self) -> str:
+        """A SELECT of ``name`` from what comes as one value, ``:names``: see `listed`."""
+        if self.dialect == "sqlite":
+            return "SELECT value AS name FROM json_each(:names)"
+        return 'SELECT json_array_elements_text(CAST(:names AS JSON)) COLLATE "C" AS name'
+
     def read_whole(self) -> None:
         """Tell PostgreSQL that what follows reads whole tables.
 
@@ -89,7 +99,9 @@ class Database:
         rows one by one: minutes instead of a second.
         """
         if self.dialect != "sqlite":
-            self.conn.exec_driver_sql("SET LOCAL enable_nestloop = off")
+            self.conn.exec_driver_sql(
+                "SET LOCAL enable_nestloop = off; SET LOCAL max_parallel_workers_per_gather = 2"
+            )
 
     def stream(self, sql: str) -> Generator[tuple[Any, ...], None, None]:
         """Yield the driver's own rows of a statement without values, never all at once."""
@@ -143,12 +155,18 @@ class Database:
 
     def checkpoint(self, name: str) -> int:
         """Return how far a reading of the ledger has come; 0 at the start."""
+        if self.bulk is None:
+            if self.checkpoints is None:
+                rows = self.tuples("SELECT name, value FROM {checkpoints}")
+                self.checkpoints = {row[0]: row[1] for row in rows}
+            return self.checkpoints.get(name, 0)
         return int(
             self.run("SELECT value FROM {checkpoints} WHERE name = :n", n=name).scalar() or 0
         )
 
     def mark(self, name: str, value: int) -> None:
         """Set a checkpoint."""
+        self.checkpoints = None
         self.run(
             "INSERT INTO {checkpoints} (name, value) VALUES (:n, :v)"
             " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -174,7 +192,8 @@ class Database:
         if kept is not None:
             version = stream_heads(self.conn, [name]).get(name, 0)
             if kept.get(directive, (-1,))[0] == version:
-                return kept[directive][1]
+                self.directives[directive] = kept[directive][1]
+                return self.directives[directive]
         lines = select_stream(self.conn, name)
         waits = waiting(self.conn, [line[0] for line in lines])
         history = [
@@ -188,6 +207,11 @@ class Database:
             if kept is not None:
                 kept[directive] = (len(history), folded)
         return folded
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names as one value."""
+    return orjson.dumps([*names]).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,10 @@ In: force, unit and post facts. Out: `tree`. The tables hold what each entry sai
 thousand rows, folded when asked.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import orjson
 
@@ -15,7 +18,9 @@ from ledger.codec import Entry
 from projections.database import Database, Moment
 from projections.tables import columns
 
-_TREES = 16
+_AT_MOST = 32
+"""Things kept from one question to the next."""
+_Kept = TypeVar("_Kept")
 
 
 def text(value: Text) -> str:
@@ -77,37 +82,53 @@ def apply(db: Database, entries: Sequence[Entry]) -> None:
 
 def described(db: Database, known: int | None = None) -> tuple[str, Text, str] | None:
     """Return the force's slug, name and time zone; None before it was imported."""
+    if db.kept is None:
+        return _described(db, FOREVER if known is None else known)
+    position = db.checkpoint("force_position") if known is None else known
+    return _kept(db, ("described", position, 0), partial(_described, db, position))
+
+
+def _described(db: Database, known: int) -> tuple[str, Text, str] | None:
     row = db.run(
         "SELECT force, name, timezone FROM {force} WHERE position <= :p ORDER BY position DESC LIMIT 1",
-        p=FOREVER if known is None else known,
+        p=known,
     ).first()
     return None if row is None else (row[0], orjson.loads(row[1]), row[2])
 
 
 def tree(db: Database, moment: Moment) -> Tree:
-    """Return the command tree, its posts and their holders at a moment.
-
-    It is the same from one change to the next, so readers keep the last few.
-    """
-    if db.trees is None:
+    """Return the command tree, its posts and their holders at a moment."""
+    if db.kept is None:
         return _tree(db, moment)
     known = db.checkpoint("force_position")
     if moment.known is not None:
         known = min(known, moment.known)
-    last = max(
-        db.tuples(
-            f"SELECT COALESCE(MAX(at), 0) FROM {{{table}}} WHERE at <= :t AND position <= :p",
-            t=moment.at,
-            p=known,
-        )[0][0]
+    # It is the same from one change to the next.
+    changes = _kept(db, ("changes", known, 0), partial(_changes, db, known))
+    last = bisect_right(changes, moment.at)
+    return _kept(db, ("tree", known, last), partial(_tree, db, moment))
+
+
+def _kept(db: Database, key: tuple[str, int, int], make: Callable[[], _Kept]) -> _Kept:
+    """Return what this store's readers keep of the force: the last few that were asked for."""
+    kept = {} if db.kept is None else db.kept
+    found: _Kept
+    if key in kept:
+        found = kept[key]
+        return found
+    while len(kept) >= _AT_MOST:
+        del kept[next(iter(kept))]
+    found = kept[key] = make()
+    return found
+
+
+def _changes(db: Database, known: int) -> list[Micros]:
+    """Return when the tree, its posts or their holders changed, in order."""
+    each = " UNION ".join(
+        f"SELECT at FROM {{{table}}} WHERE position <= :p"
         for table in ("units", "posts", "charges")
     )
-    found = db.trees.get((known, last))
-    if found is None:
-        while len(db.trees) >= _TREES:
-            del db.trees[next(iter(db.trees))]
-        found = db.trees[known, last] = _tree(db, moment)
-    return found
+    return [row[0] for row in db.tuples(f"SELECT at FROM ({each}) x ORDER BY at", p=known)]
 
 
 def _tree(db: Database, moment: Moment) -> Tree:

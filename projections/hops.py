@@ -4,7 +4,7 @@ The relays come out as the domain's own state, for any knowledge: each column ha
 beside it that said so.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from domain.fact import FOREVER, ClauseId, Micros, UnitId, micros
 from domain.relay import Relay
 from ledger.codec import Entry
 from projections import offices
-from projections.database import Database, Moment
+from projections.database import Database, Moment, listed
 from projections.tables import columns
 
 
@@ -130,7 +130,7 @@ def relays(
     db: Database,
     directive: str,
     moment: Moment | None = None,
-    only: Container[UnitId] | None = None,
+    only: Collection[UnitId] | None = None,
 ) -> dict[UnitId, Relay]:
     """Return the relays of a directive; at a moment, what had happened and was known.
 
@@ -138,11 +138,16 @@ def relays(
     """
     t = FOREVER if moment is None else moment.at
     p = FOREVER if moment is None or moment.known is None else moment.known
+    values: dict[str, object] = {"d": directive}
+    chosen = ""
+    if only is not None:
+        values["names"] = listed(only)
+        chosen = f" AND unit IN ({db.names})"
     rows = db.tuples(
         "SELECT unit, sender, via, via_position, received_at, received_position,"
         " acknowledged_at, acknowledged_position, forwarded_at, forwarded_position,"
-        " served_at, served_position, reminded_at FROM {hops} WHERE directive = :d",
-        d=directive,
+        f" served_at, served_position, reminded_at FROM {{hops}} WHERE directive = :d{chosen}",
+        **values,
     )
 
     def seen(at: Micros | None, position: int | None) -> Micros | None:
@@ -150,7 +155,7 @@ def relays(
 
     found: dict[UnitId, Relay] = {}
     for row in rows:
-        if (only is not None and row[0] not in only) or seen(row[4], row[5]) is None:
+        if seen(row[4], row[5]) is None:
             continue
         found[row[0]] = Relay(
             received_at=row[4],
@@ -190,15 +195,21 @@ def forwards(
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def served(db: Database, directive: str, moment: Moment) -> set[UnitId]:
-    """Return the units that had served a directive at a moment."""
+def unserved(
+    db: Database, directive: str, units: Iterable[UnitId], moment: Moment
+) -> list[UnitId]:
+    """Return which of the units, by id, had yet to serve at a moment; none where nobody stood."""
     rows = db.tuples(
-        "SELECT unit FROM {hops} WHERE directive = :d AND served_at <= :t AND served_position <= :p",
+        f"SELECT name FROM ({db.names}) n WHERE NOT EXISTS (SELECT 1 FROM {{hops}} h"
+        " WHERE h.directive = :d AND h.unit = n.name AND h.served_at <= :t"
+        " AND h.served_position <= :p)"
+        " AND EXISTS (SELECT 1 FROM {roll} r WHERE r.unit = n.name)",
         d=directive,
         t=moment.at,
         p=FOREVER if moment.known is None else moment.known,
+        names=listed(units),
     )
-    return {row[0] for row in rows}
+    return sorted(row[0] for row in rows)
 
 
 def escalated(db: Database, directive: str) -> set[tuple[str, ClauseId, int]]:

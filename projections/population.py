@@ -6,7 +6,10 @@ from domain.directive import Directive
 from domain.fact import UnitId
 from domain.force import Tree
 from domain.population import eligible, spared
-from projections.database import Database
+from projections.database import Database, listed
+
+NOBODY = "false"
+"""The condition that no row meets."""
 
 
 def matching(
@@ -14,20 +17,22 @@ def matching(
 ) -> tuple[str, dict[str, object]]:
     """Return a condition on a roll row ``r``, with its values: he matches, in one of these units.
 
-    The units are staged in `seen_units`, less those that the directive leaves out.
+    It is `NOBODY` where nobody can. The units are staged in `seen_units`, less those that the directive leaves out.
     """
     order = directive.order
     if order is None:
-        return "false", {}
+        return NOBODY, {}
     population = order.population
-    bound = list(eligible(population, tree, units))
-    db.stage("seen_units", ("unit",), ((unit,) for unit in bound))
     # Units where nobody ever stood are left out by a look at the index: else a database
     # without statistics on the stage reads the whole roll for them.
-    db.run(
-        "DELETE FROM seen_units WHERE NOT EXISTS"
-        " (SELECT 1 FROM {roll} r WHERE r.unit = seen_units.unit)"
+    bound = db.tuples(
+        f"SELECT name FROM ({db.names}) n WHERE EXISTS"
+        " (SELECT 1 FROM {roll} r WHERE r.unit = n.name)",
+        names=listed(eligible(population, tree, units)),
     )
+    if not bound:
+        return NOBODY, {}
+    db.stage("seen_units", ("unit",), bound)
     # For most of the force the roll is read as it lies, in the order of officers: an index
     # lookup a unit would cost thrice that, and a sort (the plus keeps SQLite from it).
     whole = db.dialect == "sqlite" and len(bound) * 2 > len(tree.units)

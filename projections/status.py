@@ -5,10 +5,9 @@ position, or for an earlier version, they are counted from what each officer's r
 answers say. Both ways give the same numbers (a property test asks both).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import add, sub
-from typing import Any
+from operator import add
 
 from domain.cascade import scope
 from domain.directive import Directive
@@ -17,14 +16,13 @@ from domain.force import Tree
 from domain.standing import Asked, Officer, Plea, acts_of, counted, freed
 from projections import force, hops, roll
 from projections.database import Database, Moment
-from projections.population import matching
+from projections.population import NOBODY, matching
 from projections.standing import by_hours
 from projections.tables import COUNTS, EXACT, HOURLY, TOTAL
 
 NUMBERS = ("population", *COUNTS)
 """What is counted, population first."""
 Counts = list[int]
-_NAMES = ", ".join(COUNTS)
 _SUMS = ", ".join(f"CAST(SUM({count}) AS BIGINT)" for count in COUNTS)
 
 
@@ -37,6 +35,15 @@ class Standing:
     state: str
     own: Mapping[UnitId, Counts]
     under: Mapping[UnitId, Counts]
+
+
+_MARKED = {
+    "read": "(marks >> 0) & 1",
+    "acknowledged": "(marks >> 1) & 1",
+    "complied": "(marks >> 2) & 1",
+    "overdue": "-((marks >> 3) & 1)",
+}
+"""What an answer adds to each count: its marks, of which the last ends his being overdue."""
 
 
 def standing(
@@ -55,7 +62,9 @@ def standing(
     if state == "in_force":
         whole = moment.known is None or moment.known >= db.checkpoint("position")
         if whole and version is None and by_hours(directive):
-            bound = _tallied(db, name, moment.at, now, directive)
+            bound: Mapping[UnitId, Sequence[int]] = _tallied(
+                db, name, moment.at, now, directive
+            )
         else:
             bound = _counted(db, name, directive, moment, version)
         own = {unit: [counts[0], *counts] for unit, counts in bound.items()}
@@ -76,47 +85,37 @@ def _rolled_up(tree: Tree, own: Mapping[UnitId, Counts]) -> dict[UnitId, Counts]
 
 def _tallied(
     db: Database, name: str, at: Micros, now: Micros, directive: Directive
-) -> dict[UnitId, Counts]:
+) -> dict[UnitId, Sequence[int]]:
     """Sum the tally: what came at instants, and answers by hours with the part hour exact."""
     hour = at - at % HOUR
-
-    def tally(*kinds: str) -> list[tuple[Any, ...]]:
-        rows = " UNION ALL ".join(
-            f"SELECT unit, {_NAMES} FROM {{tally}} WHERE directive = :d AND {kind}"
-            for kind in kinds
-        )
-        return db.tuples(
-            f"SELECT unit, {_SUMS} FROM ({rows}) x GROUP BY unit",
-            d=name,
-            t=at,
-            h=hour,
-        )
-
-    def part(where: str) -> list[tuple[Any, ...]]:
-        marks = ", ".join(f"CAST(SUM((marks >> {bit}) & 1) AS BIGINT)" for bit in range(3))
-        return db.tuples(
-            f"SELECT unit, 0, {marks}, 0, 0, CAST(-SUM((marks >> 3) & 1) AS BIGINT)"
-            f" FROM {{answers}} WHERE directive = :d AND {where} GROUP BY unit",
-            d=name,
-            t=at,
-            h=hour,
-            u=hour + HOUR,
-        )
-
-    exact = f"kind = {EXACT} AND at <= :t"
+    exact = _tally(f"kind = {EXACT} AND at <= :t")
     if now - at < at - directive.issued_at:
-        own = {row[0]: list(row[1:]) for row in tally(exact, f"kind = {TOTAL}")}
-        parts = [
-            (tally(f"kind = {HOURLY} AND at > :h"), sub),
-            (part("at > :t AND at < :u"), sub),
+        rows = [
+            exact,
+            _tally(f"kind = {TOTAL}"),
+            _tally(f"kind = {HOURLY} AND at > :h", "-"),
+            _part("at > :t AND at < :u", "-"),
         ]
     else:
-        own = {row[0]: list(row[1:]) for row in tally(exact, f"kind = {HOURLY} AND at < :h")}
-        parts = [(part("at >= :h AND at <= :t"), add)]
-    for rows, change in parts:
-        for unit, *counts in rows:
-            own[unit] = list(map(change, own.get(unit, [0] * len(COUNTS)), counts))
-    return own
+        rows = [exact, _tally(f"kind = {HOURLY} AND at < :h"), _part("at >= :h AND at <= :t")]
+    found = db.tuples(
+        f"SELECT unit, {_SUMS} FROM ({' UNION ALL '.join(rows)}) x GROUP BY unit",
+        d=name, t=at, h=hour, u=hour + HOUR,
+    )  # fmt: skip
+    return {row[0]: row[1:] for row in found}
+
+
+def _tally(kind: str, sign: str = "") -> str:
+    counts = ", ".join(f"{sign}{count} AS {count}" for count in COUNTS)
+    return f"SELECT unit, {counts} FROM {{tally}} WHERE directive = :d AND {kind}"
+
+
+def _part(where: str, sign: str = "") -> str:
+    """Return what answers of a part hour count."""
+    counts = ", ".join(f"{sign}SUM({_MARKED.get(count, '0')}) AS {count}" for count in COUNTS)
+    return (
+        f"SELECT unit, {counts} FROM {{answers}} WHERE directive = :d AND {where} GROUP BY unit"
+    )
 
 
 def _act_terms(rules: Asked) -> tuple[list[str], dict[str, object]]:
@@ -268,8 +267,8 @@ def assembled(
 def unserved(
     db: Database, directive: Directive, name: str, moment: Moment, tree: Tree
 ) -> list[UnitId]:
-    """Return the units in scope that have yet to serve, at a moment."""
-    return sorted(scope(directive, tree) - hops.served(db, name, moment))
+    """Return the units in scope that have people and have yet to serve, at a moment."""
+    return hops.unserved(db, name, scope(directive, tree), moment)
 
 
 _BOUND = (
@@ -286,7 +285,7 @@ def pending(
     if not units:
         return {}
     condition, values = matching(db, directive, tree, units)
-    if not db.tuples("SELECT 1 FROM seen_units LIMIT 1"):
+    if condition == NOBODY:
         return {}
     term = roll.see(db, moment)
     rows = db.run(

@@ -318,6 +318,8 @@ KEPT = ("rehearsal", "recorded_at", "reader")
 
 _STAGES = {
     "stage_keys": "n BIGINT, directive TEXT, officer TEXT",
+    "stage_served": "directive TEXT, unit TEXT, served_at BIGINT, received_at BIGINT,"
+    " position BIGINT, due_at BIGINT, officers TEXT",
     "stage_standing": "directive TEXT, officer TEXT, unit TEXT, read_at BIGINT,"
     " acknowledged_at BIGINT, complied_at BIGINT, due_at BIGINT, moved SMALLINT",
     "stage_marks": "directive TEXT, officer TEXT, position BIGINT, unit TEXT, marks SMALLINT",

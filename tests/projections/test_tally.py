@@ -68,7 +68,7 @@ def agrees(office: Office) -> int:
                 by_officers = {unit: list(row) for unit, row in rows.items() if any(row)}
                 for now in (micros(office.now), 0, FOREVER):  # from either side
                     sums = _tallied(db, name, at, now, directive)
-                    tallied = {unit: row for unit, row in sums.items() if any(row)}
+                    tallied = {unit: list(row) for unit, row in sums.items() if any(row)}
                     assert tallied == by_officers, f"{name} at {at}, the clock at {now}"
                 compared += 1
     return compared
