@@ -27,6 +27,7 @@ from domain.fact import (
 from domain.force import Tree
 from domain.service import Give, Plead, Service
 from domain.standing import Asked
+from ledger.memory import uncollected
 from ledger.store import Store
 from office import hosting
 from office.roll import must_be_listed
@@ -526,41 +527,44 @@ def import_answers(
             )
     accepted = repeated = done = 0
     for rows, problems in lines():
-        if {row.directive for row in rows} - refs.keys():
-            with store.reading() as conn:
-                refs_of(Database(conn), rows, refs)
-        refused += [
-            {
-                "line": p.line,
-                "officer_id": p.officer_id or None,
-                "reason": f"{p.column}: {p.reason}",
-            }
-            for p in problems
-        ]
-        asks, mine = [], []
-        for row in rows:
-            name = refs[row.directive]
-            if name is None:
-                refused.append(_refusal(row, f"There is no directive {row.directive!r} here."))
-            elif row.answer == "contested":
-                outcome = _contest(store, office, now, name, row)
-                accepted += outcome is True
-                repeated += outcome is False
-                if isinstance(outcome, str):
+        with uncollected():
+            if {row.directive for row in rows} - refs.keys():
+                with store.reading() as conn:
+                    refs_of(Database(conn), rows, refs)
+            refused += [
+                {
+                    "line": p.line,
+                    "officer_id": p.officer_id or None,
+                    "reason": f"{p.column}: {p.reason}",
+                }
+                for p in problems
+            ]
+            asks, mine = [], []
+            for row in rows:
+                name = refs[row.directive]
+                if name is None:
+                    refused.append(
+                        _refusal(row, f"There is no directive {row.directive!r} here.")
+                    )
+                elif row.answer == "contested":
+                    outcome = _contest(store, office, now, name, row)
+                    accepted += outcome is True
+                    repeated += outcome is False
+                    if isinstance(outcome, str):
+                        refused.append(_refusal(row, outcome))
+                else:
+                    mine.append(row)
+                    asks.append(_ask(row, name))
+            (outcomes,) = commit([Job(asks)]) if asks else ([],)
+            for row, outcome in zip(mine, outcomes, strict=True):
+                if outcome is True:
+                    accepted += 1
+                elif outcome is False:
+                    repeated += 1
+                else:
                     refused.append(_refusal(row, outcome))
-            else:
-                mine.append(row)
-                asks.append(_ask(row, name))
-        (outcomes,) = commit([Job(asks)]) if asks else ([],)
-        for row, outcome in zip(mine, outcomes, strict=True):
-            if outcome is True:
-                accepted += 1
-            elif outcome is False:
-                repeated += 1
-            else:
-                refused.append(_refusal(row, outcome))
-        done += len(rows) + len(problems)
-        progress("answers", done, None)
+            done += len(rows) + len(problems)
+            progress("answers", done, None)
     refused.sort(key=lambda line: line["line"])
     return {"accepted": accepted, "repeated": repeated, "refused": refused}
 
