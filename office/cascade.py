@@ -131,17 +131,23 @@ def _serve(
     condition, values = matching(work.db, directive, tree, units)
     first = work.db.run("SELECT 1 FROM {standing} WHERE directive = :d LIMIT 1", d=name).first()
     not_yet = "" if first is None else _NOT_YET
+    most = len(units) * 2 > len(tree.units)
+    if most:
+        work.db.read_whole()
     rows = work.db.tuples(
-        f"SELECT r.unit, r.officer FROM {roll.see(work.db, moment)} r WHERE {condition}{not_yet}"
-        " ORDER BY r.officer",
+        f"SELECT r.unit, r.officer FROM {roll.see(work.db, moment)} r WHERE {condition}{not_yet}",
         d=name,
         t=at,
         **values,
     )
+    if most:
+        work.db.read_whole(whole=False)
     served: dict[UnitId, list[OfficerId]] = {unit: [] for unit in units}
     for unit, officer in rows:
         served[unit].append(officer)
     del rows
+    for officers in served.values():
+        officers.sort()
     _write(
         work,
         name,

@@ -45,7 +45,7 @@ class Work:
     def __init__(
         self, tx: Transaction, office: str, now: datetime, folded: Folded | None = None
     ) -> None:
-        self.db = Database(tx.conn, tx.bulk_insert, folded=folded)
+        self.db = Database(tx.conn, tx.bulk_insert, folded=folded, kept={})
         self.office = office
         self.tx = tx
         self._mine = f".{office}"

@@ -26,6 +26,9 @@ NAMES = (*metadata.tables, "checkpoints", "raw_standing", "raw_answers")
 STAGED = 50_000
 """Rows deleted from a stage before it is made anew."""
 
+_LINES = 10_000
+"""Lines of text sent at once."""
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _streams = count()
 
 
@@ -63,7 +66,7 @@ class Database:
     standing: dict[tuple[str, str], Any] = field(default_factory=dict)
     """Rows of `standing` as read in this transaction and not written since."""
     kept: dict[tuple[str, int, int], Any] | None = None
-    """What readers of this store keep of the force; a writer, who may roll back, has none."""
+    """What is kept of the force: by readers of this store, by a writer until he ends or undoes."""
     folded: Folded | None = None
     """Directives as they were committed, with the version of the stream."""
     checkpoints: dict[str, int] | None = None
@@ -92,15 +95,17 @@ class Database:
             return "SELECT value AS name FROM json_each(:names)"
         return 'SELECT json_array_elements_text(CAST(:names AS JSON)) COLLATE "C" AS name'
 
-    def read_whole(self) -> None:
-        """Tell PostgreSQL that what follows reads whole tables.
+    def read_whole(self, *, whole: bool = True) -> None:
+        """Tell PostgreSQL that what follows reads whole tables, or no longer does.
 
         With statistics that lag behind a page just written it would look up half a million
         rows one by one: minutes instead of a second.
         """
         if self.dialect != "sqlite":
+            loops, workers = ("off", 2) if whole else ("on", 0)
             self.conn.exec_driver_sql(
-                "SET LOCAL enable_nestloop = off; SET LOCAL max_parallel_workers_per_gather = 2"
+                f"SET LOCAL enable_nestloop = {loops};"
+                f" SET LOCAL max_parallel_workers_per_gather = {workers}"
             )
 
     def stream(self, sql: str) -> Generator[tuple[Any, ...], None, None]:
@@ -123,6 +128,14 @@ class Database:
     def put(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
         """Insert many rows into a projection table."""
         return self._bulk(self.prefix + table, columns, rows)
+
+    def copy(self, table: str, columns: Sequence[str], lines: Sequence[str]) -> None:
+        """Insert rows that are lines of text already (`copied`): PostgreSQL alone reads such."""
+        raw: Any = self.conn.connection.dbapi_connection
+        statement = f"COPY {self.prefix}{table} ({named(columns)}) FROM STDIN"
+        with raw.cursor() as cursor, cursor.copy(statement) as stream:
+            for n in range(0, len(lines), _LINES):
+                stream.write("\n".join([*lines[n : n + _LINES], ""]))
 
     def stage(
         self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
@@ -178,6 +191,8 @@ class Database:
         """Forget what was read in this transaction: some of it was undone."""
         self.directives.clear()
         self.standing.clear()
+        if self.kept is not None:
+            self.kept.clear()
         self.upto = None
 
     def directive(self, directive: str, known: int | None = None) -> Directive:
@@ -207,6 +222,16 @@ class Database:
             if kept is not None:
                 kept[directive] = (len(history), folded)
         return folded
+
+
+def escaped(texts: Sequence[str]) -> list[str]:
+    """Return texts, none of which holds a NUL, as they stand in a line for COPY."""
+    return "\0".join(texts).translate(_ESCAPES).split("\0")
+
+
+def copied(values: Iterable[object]) -> str:
+    """Return values as a line of text for COPY, without its end."""
+    return "\t".join("\\N" if value is None else escaped([str(value)])[0] for value in values)
 
 
 def listed(names: Iterable[str]) -> str:

@@ -11,11 +11,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import orjson
-
 from domain import relay, service
 from domain.directive import Directive
-from domain.fact import FOREVER, ClauseId, Micros, micros
+from domain.fact import FOREVER, ClauseId, Micros, OfficerId, micros
 from domain.standing import (
     Asked,
     Officer,
@@ -28,7 +26,7 @@ from domain.standing import (
 )
 from ledger.codec import Entry
 from projections import roll
-from projections.database import Database, listed
+from projections.database import Database, copied, escaped, listed
 from projections.hops import parts
 from projections.roll import Span
 from projections.tables import EXACT, columns
@@ -43,6 +41,10 @@ STAGE_SERVED = (
 )  # fmt: skip
 READ, ACKNOWLEDGED, COMPLIED, ENDED = 1, 2, 4, 8
 """The bits of `answers.marks`."""
+
+
+_Served = tuple[str, str, Micros, Micros, int, Micros | None, Sequence[OfficerId]]
+"""What `STAGE_SERVED` names."""
 
 
 class Said(NamedTuple):
@@ -208,7 +210,7 @@ def serve(db: Database, entries: Sequence[Entry]) -> None:
     received: dict[str, dict[str, Micros]] = {}
     rules: dict[str, Asked] = {}
     later: list[Key] = []
-    rows: list[tuple[object, ...]] = []
+    found: list[_Served] = []
     latest = db.checkpoint("roll_at")
     for position, stream, _, fact in entries:
         assert isinstance(fact, relay.OfficersServed)  # noqa: S101 - by the caller's dispatch
@@ -222,8 +224,7 @@ def serve(db: Database, entries: Sequence[Entry]) -> None:
         at = received[directive].get(unit, served)
         dues = rules[directive].dues(at, served)
         due = min((due for due in dues if due is not None), default=None)
-        officers = orjson.dumps(fact.officers).decode()
-        rows.append((directive, unit, served, at, position, due, officers))
+        found.append((directive, unit, served, at, position, due, fact.officers))
         if db.staged:
             continue
         if latest > served:
@@ -234,23 +235,10 @@ def serve(db: Database, entries: Sequence[Entry]) -> None:
         if due is not None:
             start = max(due, served)
             deltas.add(directive, EXACT, start, unit, OVERDUE, len(fact.officers))
-    db.stage("stage_served", STAGE_SERVED, rows)
-    if db.staged:
-        raw = "f.unit, f.served_at, f.received_at, f.position"
-        db.run(
-            f"INSERT INTO {{raw_standing}} ({', '.join(RAW_STANDING)})"
-            f" SELECT f.directive, o.value, {raw} FROM stage_served f, {_each(db)}"
-        )
-        return
     db.standing.clear()
-    new = (
-        "f.unit, f.unit, f.served_at, f.received_at, f.position, NULL, NULL, NULL, f.due_at, 0"
-    )
-    # In the order of the table: twice as fast as by units.
-    db.run(
-        f"INSERT INTO {{standing}} ({', '.join(columns('standing'))})"
-        f" SELECT f.directive, o.value, {new} FROM stage_served f, {_each(db)} ORDER BY 1, 2"
-    )
+    _insert(db, found)
+    if db.staged:
+        return
     deltas.write(db)
     if later:
         db.stage("stage_keys", ("n", "directive", "officer"), ((0, d, o) for d, o in later))
@@ -263,11 +251,35 @@ def serve(db: Database, entries: Sequence[Entry]) -> None:
         recount(db, [(row[0], row[1]) for row in changed])
 
 
-def _each(db: Database) -> str:
-    """Return what yields each officer of a staged service as ``o.value``."""
+def _insert(db: Database, found: Sequence[_Served]) -> None:
+    """Insert a row for each officer of these services, as its store takes them fastest.
+
+    SQLite unfolds them in one statement, PostgreSQL reads them as a stream; either in the order
+    of the table, which takes half the time of the order by units.
+    """
+    table = "raw_standing" if db.staged else "standing"
+    names = RAW_STANDING if db.staged else columns("standing")
     if db.dialect == "sqlite":
-        return "json_each(f.officers) o"
-    return 'LATERAL (SELECT json_array_elements_text(CAST(f.officers AS JSON)) COLLATE "C") o(value)'
+        db.stage("stage_served", STAGE_SERVED, ((*one[:-1], listed(one[-1])) for one in found))
+        same = "f.unit, f.served_at, f.received_at, f.position"
+        if not db.staged:
+            same = f"f.unit, {same}, NULL, NULL, NULL, f.due_at, 0"
+        order = "" if db.staged else " ORDER BY 1, 2"
+        db.run(
+            f"INSERT INTO {{{table}}} ({', '.join(names)}) SELECT f.directive, o.value, {same}"
+            f" FROM stage_served f, json_each(f.officers) o{order}"
+        )
+        return
+    lines: list[str] = []
+    for directive, unit, served, received, position, due, officers in found:
+        rest: tuple[object, ...] = (unit, served, received, position)
+        if not db.staged:
+            rest = (unit, *rest, None, None, None, due, 0)
+        before, after = copied([directive, ""]), copied(["", *rest])
+        lines += [f"{before}{officer}{after}" for officer in escaped(officers)]
+    if not db.staged:
+        lines.sort()
+    db.copy(table, names, lines)
 
 
 def _received(db: Database, directive: str) -> dict[str, Micros]:
