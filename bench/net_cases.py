@@ -39,6 +39,7 @@ def answers(home: Path, refs: str, most: str) -> Result:
     with Office(Home.open(home)) as office:
         with office._reading() as db:  # noqa: SLF001
             begin = max(datetime.now(UTC), instant(db.checkpoint("recorded_at")))
+            begin += timedelta(minutes=1)  # so that nobody answers before he was served
         asks = [
             (ref, officer, kind)
             for ref in refs.split(",")
@@ -53,7 +54,8 @@ def answers(home: Path, refs: str, most: str) -> Result:
                 Ask(ref, officer, kind, at - timedelta(seconds=n % 60))
                 for n, (ref, officer, kind) in enumerate(asks[start : start + SLICE])
             ]
-            office.commit([Job(some)])
+            (outcomes,) = office.commit([Job(some)])
+            assert all(outcome is True for outcome in outcomes), set(outcomes)
         return {"asked": len(asks), "seconds": time.perf_counter() - since}
 
 
