@@ -225,8 +225,9 @@ class PostgresDatabase:
             )
             for stage in self._stages:
                 raw.execute(stage)
-            if reads_only:  # most questions are over before the server had helpers started
-                raw.execute("SET max_parallel_workers_per_gather = 0")
+            # A plan that is kept from when a table was small must do when it has grown: by the
+            # index. And most questions are over before the server had helpers started.
+            raw.execute("SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0")
             raw.autocommit = False
             if reads_only:
                 raw.read_only = True

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import nullcontext
 
 from domain import relay
 from domain.cascade import Finish, Forward, Serve, TakeIn, Wait, next_action, scope
@@ -132,16 +133,14 @@ def _serve(
     first = work.db.run("SELECT 1 FROM {standing} WHERE directive = :d LIMIT 1", d=name).first()
     not_yet = "" if first is None else _NOT_YET
     most = len(units) * 2 > len(tree.units)
-    if most:
-        work.db.read_whole()
-    rows = work.db.tuples(
-        f"SELECT r.unit, r.officer FROM {roll.see(work.db, moment)} r WHERE {condition}{not_yet}",
-        d=name,
-        t=at,
-        **values,
-    )
-    if most:
-        work.db.read_whole(whole=False)
+    with work.db.whole() if most else nullcontext():
+        rows = work.db.tuples(
+            f"SELECT r.unit, r.officer FROM {roll.see(work.db, moment)} r"
+            f" WHERE {condition}{not_yet}",
+            d=name,
+            t=at,
+            **values,
+        )
     served: dict[UnitId, list[OfficerId]] = {unit: [] for unit in units}
     for unit, officer in rows:
         served[unit].append(officer)

@@ -4,7 +4,8 @@ Out: statements run on both databases; table names stand in braces, so that a re
 write beside the live tables.
 """
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
@@ -95,18 +96,30 @@ class Database:
             return "SELECT value AS name FROM json_each(:names)"
         return 'SELECT json_array_elements_text(CAST(:names AS JSON)) COLLATE "C" AS name'
 
-    def read_whole(self, *, whole: bool = True) -> None:
-        """Tell PostgreSQL that what follows reads whole tables, or no longer does.
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Tell PostgreSQL that what the block asks reads whole tables, as they are now.
 
-        With statistics that lag behind a page just written it would look up half a million
-        rows one by one: minutes instead of a second.
+        With statistics that lag behind a page just written, or a plan kept from before, it would
+        look up half a million rows one by one: minutes instead of a second.
         """
-        if self.dialect != "sqlite":
-            loops, workers = ("off", 2) if whole else ("on", 0)
-            self.conn.exec_driver_sql(
-                f"SET LOCAL enable_nestloop = {loops};"
-                f" SET LOCAL max_parallel_workers_per_gather = {workers}"
-            )
+        settings = {
+            "enable_nestloop": ("off", "on"),
+            "enable_seqscan": ("on", "off"),
+            "max_parallel_workers_per_gather": ("2", "0"),
+            "plan_cache_mode": ("force_custom_plan", "auto"),
+        }
+
+        def put(which: int) -> None:
+            if self.dialect != "sqlite":
+                each = (
+                    f"SET LOCAL {name} = {values[which]}" for name, values in settings.items()
+                )
+                self.conn.exec_driver_sql("; ".join(each))
+
+        put(0)
+        yield
+        put(1)
 
     def stream(self, sql: str) -> Generator[tuple[Any, ...], None, None]:
         """Yield the driver's own rows of a statement without values, never all at once."""

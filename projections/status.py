@@ -184,13 +184,13 @@ def _counted(
     acts = range(len(rules.required))
     complied = " AND ".join(f"act_{n} IS NOT NULL" for n in acts) or "1 = 0"
     overdue = " OR ".join(f"(due_{n} <= :t AND act_{n} IS NULL)" for n in acts) or "1 = 0"
-    db.read_whole()
-    rows = db.run(
-        f"SELECT unit, COUNT(*), COUNT(read_at), COUNT(acknowledged_at),"
-        f" SUM(CASE WHEN {complied} THEN 1 ELSE 0 END), 0, 0,"
-        f" SUM(CASE WHEN {overdue} THEN 1 ELSE 0 END) FROM ({sql}) x GROUP BY unit",
-        **values,
-    )
+    with db.whole():
+        rows = db.tuples(
+            f"SELECT unit, COUNT(*), COUNT(read_at), COUNT(acknowledged_at),"
+            f" SUM(CASE WHEN {complied} THEN 1 ELSE 0 END), 0, 0,"
+            f" SUM(CASE WHEN {overdue} THEN 1 ELSE 0 END) FROM ({sql}) x GROUP BY unit",
+            **values,
+        )
     own: dict[UnitId, Counts] = {row[0]: [int(value) for value in row[1:]] for row in rows}
     for unit, _, officer in pleading(db, name, rules, moment):
         counts = own.setdefault(unit, [0] * len(COUNTS))
@@ -288,13 +288,14 @@ def pending(
     if condition == NOBODY:
         return {}
     term = roll.see(db, moment)
-    rows = db.run(
-        f"SELECT r.unit, COUNT(*) FROM {term} r WHERE {condition}{_BOUND} GROUP BY r.unit",
-        d=name,
-        t=moment.at,
-        p=FOREVER if moment.known is None else moment.known,
-        **values,
-    )
+    with db.whole():
+        rows = db.tuples(
+            f"SELECT r.unit, COUNT(*) FROM {term} r WHERE {condition}{_BOUND} GROUP BY r.unit",
+            d=name,
+            t=moment.at,
+            p=FOREVER if moment.known is None else moment.known,
+            **values,
+        )
     return {row[0]: int(row[1]) for row in rows}
 
 
@@ -337,12 +338,13 @@ def overdue(db: Database, name: str, moment: Moment) -> list[tuple[str, UnitId, 
     for n, clause in enumerate(rules.required):
         if rules.terms[n] is None:
             continue
-        db.read_whole()
-        for unit, due, officers in db.run(
-            f"SELECT unit, due_{n}, COUNT(*) FROM ({sql}) x"
-            f" WHERE due_{n} <= :t AND act_{n} IS NULL GROUP BY unit, due_{n}",
-            **values,
-        ):
+        with db.whole():
+            rows = db.tuples(
+                f"SELECT unit, due_{n}, COUNT(*) FROM ({sql}) x"
+                f" WHERE due_{n} <= :t AND act_{n} IS NULL GROUP BY unit, due_{n}",
+                **values,
+            )
+        for unit, due, officers in rows:
             found[clause, unit, due] = int(officers)
     for unit, _, officer in pleading(db, name, rules, moment):
         exempt, free, _ = freed(officer.pleas, moment.at, rules.required)
