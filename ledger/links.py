@@ -525,9 +525,13 @@ def waiting(conn: Connection, positions: Sequence[int]) -> set[int]:
     """Return those of the positions that no projection has."""
     if not positions:
         return set()
-    among, values = _array(conn, "position", positions)
-    query = f"SELECT position FROM not_understood WHERE waits <> 'effects' AND {among}"
-    return {row[0] for row in fetch(conn, query, values)}
+    query = (
+        "SELECT position FROM not_understood WHERE waits <> 'effects'"
+        " AND position >= ? AND position <= ?"
+    )
+    return {row[0] for row in fetch(conn, query, min(positions), max(positions))}.intersection(
+        positions
+    )
 
 
 def not_understood(conn: Connection, limit: int) -> list[Wait]:
