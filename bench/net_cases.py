@@ -26,6 +26,8 @@ Result = dict[str, Any]
 
 SLICE = 5_000
 """Answers in one transaction."""
+LOOK = 0.02
+"""Seconds from a word of the ledger to the look at the status."""
 HOURS = 36
 """Over which answers are spread."""
 
@@ -116,6 +118,7 @@ def watch(home: Path, ref: str, count: str) -> Result:
         print(flush=True, file=sys.stderr)
         while not seen or seen[-1][1] < int(count):
             list(line.notifies(timeout=1.0, stop_after=1))
+            time.sleep(LOOK)  # to ask at each word would take the processor from what is measured
             found = office.status(ref)["acknowledged"]
             seen.append((time.time(), found))
     return {"seen": seen}

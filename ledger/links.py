@@ -22,7 +22,7 @@ from sqlalchemy import Connection, text
 from domain.errors import Contended, Unknown
 from domain.fact import Micros
 from ledger import tables
-from ledger.store import Line, Transaction, fetch
+from ledger.store import Line, Transaction, fetch, head
 
 NOTHING = bytes(32)
 """h(0)."""
@@ -189,6 +189,17 @@ def get(conn: Connection, link: str) -> Link:
 def own_entries(conn: Connection, office: str, after: int, upto: int, limit: int) -> list[Line]:
     """Return at most ``limit`` entries that this office wrote, after < position <= upto."""
     return _written_by(conn, office, after, upto, limit, "1 = 1")
+
+
+def newest(conn: Connection, office: str, after: int) -> tuple[int, int]:
+    """Return the last entry after a position that this office wrote, 0 if none; and the head."""
+    top = head(conn)
+    query = (
+        "SELECT COALESCE(max(notification_id), 0) FROM stored_events"
+        " WHERE notification_id > ? AND notification_id <= ? AND originator_id LIKE ?"
+    )
+    ((found,),) = fetch(conn, query, after, top, f"%.{office}")
+    return found, top
 
 
 def _written_by(

@@ -140,11 +140,14 @@ def _by_directive(keys: Iterable[Key]) -> Iterator[tuple[str, str]]:
 
 
 def _named(db: Database) -> str:
-    """Return the rows of a directive's named officers, each looked up by the key."""
-    return (
-        f"FROM ({db.names}) n CROSS JOIN {{standing}} s"
-        " WHERE s.directive = :d AND s.officer = n.name"
-    )
+    """Return the rows of a directive's named officers, each looked up by the key.
+
+    PostgreSQL, before it has counted a table's rows, may read all of them for a few.
+    """
+    mine = "{standing} s WHERE s.directive = :d AND s.officer = n.name"
+    if db.dialect != "sqlite":
+        mine = f"LATERAL (SELECT * FROM {mine} OFFSET 0) s"
+    return f"FROM ({db.names}) n CROSS JOIN {mine}"
 
 
 def said(db: Database, keys: Iterable[Key]) -> dict[Key, list[Said]]:

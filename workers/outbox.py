@@ -14,7 +14,8 @@ from aiokafka.errors import KafkaError
 
 from domain.errors import Contended, Unavailable
 from domain.fact import micros
-from ledger.links import Despatch
+from ledger.links import Despatch, newest
+from ledger.store import head
 from office import keys, part
 from office.links import BATCH, Inbox, Outgoing, Router, everything
 from office.office import Office
@@ -34,11 +35,12 @@ NOTE = 0.25
 async def outbox(role: Role) -> None:
     """Send until the worker is to end."""
     sending: dict[str, asyncio.Task[None]] = {}
+    own = Own(role)
     try:
         while not role.stop.is_set():
             for link in await role.links():
                 if link not in sending:
-                    sending[link] = asyncio.create_task(Sender(role, link).run())
+                    sending[link] = asyncio.create_task(Sender(role, link, own).run())
             for task in sending.values():
                 if task.done():
                     task.result()
@@ -49,12 +51,46 @@ async def outbox(role: Role) -> None:
         await cut(*sending.values())
 
 
+class Own:
+    """Looks for own entries, once for all links: most of what HQ's ledger gets is others'.
+
+    Used in the role's thread alone.
+    """
+
+    def __init__(self, role: Role) -> None:
+        self._role = role
+        self._told = -1
+        self._again_at = 0.0
+        self.head = -1
+        """Up to where it has looked."""
+        self.last = 0
+        """The last own entry, or one after it."""
+
+    def look(self) -> None:
+        """Look at what came since; at most once for each telling, or poll."""
+        told = self._role.wake.times
+        if told == self._told and time.monotonic() < self._again_at:
+            return
+        self._told, self._again_at = told, time.monotonic() + POLL / 2
+        office = self._role.office
+        with office.store.reading() as conn:
+            if self.head < 0:
+                self.last = self.head = head(conn)
+                return
+            found, self.head = newest(conn, office.home.office, self.head)
+        self.last = found or self.last
+
+
 class Sender:
     """Sends over one link."""
 
-    def __init__(self, role: Role, link: str) -> None:
+    def __init__(self, role: Role, link: str, own: Own) -> None:
         self._role = role
         self._link = link
+        self._own = own
+        self._level = -1
+        """The last own entry when there was nothing to number any more."""
+        self._route_at = 0.0
         self._topic = role.ends.topic(link, "writes")
         self._router = Router(
             everything if role.ends.is_region(link) else part.down(role.office, link)
@@ -121,12 +157,28 @@ class Sender:
         if time.monotonic() >= self._note_at:
             self._note()
         self._routed = self._routed or self._link in part.routed(office)
-        walked = self._router.route(office, self._link) if self._routed else 0
+        walked = self._route() if self._routed else 0
         if not (walked or self._more):
             return []
         batch = self._outgoing.take(office, self._link, self._published)
         self._more = len(batch) == BATCH
         return batch
+
+    def _route(self) -> int:
+        """Give numbers to own entries, if there are new ones; return how many were walked past.
+
+        Now and then without any: what was in the way may be gone.
+        """
+        own = self._own
+        own.look()
+        last, now = own.last, time.monotonic()
+        if last <= self._level and now < self._route_at:
+            return 0
+        self._route_at = now + BEAT
+        walked = self._router.route(self._role.office, self._link)
+        if not walked:
+            self._level = last
+        return walked
 
     def _note(self) -> None:
         self._note_at = time.monotonic() + NOTE

@@ -36,9 +36,12 @@ class Wake:
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Event] = set()
+        self.times = 0
+        """How often it was told."""
 
     def tell(self) -> None:
         """Wake all who wait."""
+        self.times += 1
         for one in self._waiting:
             one.set()
 
