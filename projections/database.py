@@ -27,6 +27,11 @@ NAMES = (*metadata.tables, "checkpoints", "raw_standing", "raw_answers")
 STAGED = 50_000
 """Rows deleted from a stage before it is made anew."""
 
+ONE_LOOK = "LIMIT 1 OFFSET 0"
+"""Ends a subquery that is to be asked for each row, by an index.
+
+PostgreSQL, before it has counted a table's rows, may read all of them for a few.
+"""
 _LINES = 10_000
 """Lines of text sent at once."""
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})

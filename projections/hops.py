@@ -13,7 +13,7 @@ from domain.fact import FOREVER, ClauseId, Micros, UnitId, micros
 from domain.relay import Relay
 from ledger.codec import Entry
 from projections import offices
-from projections.database import Database, Moment, listed
+from projections.database import ONE_LOOK, Database, Moment, listed
 from projections.tables import columns
 
 
@@ -202,8 +202,8 @@ def unserved(
     rows = db.tuples(
         f"SELECT name FROM ({db.names}) n WHERE NOT EXISTS (SELECT 1 FROM {{hops}} h"
         " WHERE h.directive = :d AND h.unit = n.name AND h.served_at <= :t"
-        " AND h.served_position <= :p)"
-        " AND EXISTS (SELECT 1 FROM {roll} r WHERE r.unit = n.name)",
+        f" AND h.served_position <= :p {ONE_LOOK})"
+        f" AND EXISTS (SELECT 1 FROM {{roll}} r WHERE r.unit = n.name {ONE_LOOK})",
         d=directive,
         t=moment.at,
         p=FOREVER if moment.known is None else moment.known,

@@ -6,7 +6,7 @@ from domain.directive import Directive
 from domain.fact import UnitId
 from domain.force import Tree
 from domain.population import eligible, spared
-from projections.database import Database, listed
+from projections.database import ONE_LOOK, Database, listed
 
 NOBODY = "false"
 """The condition that no row meets."""
@@ -27,7 +27,7 @@ def matching(
     # without statistics on the stage reads the whole roll for them.
     bound = db.tuples(
         f"SELECT name FROM ({db.names}) n WHERE EXISTS"
-        " (SELECT 1 FROM {roll} r WHERE r.unit = n.name)",
+        f" (SELECT 1 FROM {{roll}} r WHERE r.unit = n.name {ONE_LOOK})",
         names=listed(eligible(population, tree, units)),
     )
     if not bound:

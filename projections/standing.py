@@ -26,7 +26,7 @@ from domain.standing import (
 )
 from ledger.codec import Entry
 from projections import roll
-from projections.database import Database, copied, escaped, listed
+from projections.database import ONE_LOOK, Database, copied, escaped, listed
 from projections.hops import parts
 from projections.roll import Span
 from projections.tables import EXACT, columns
@@ -140,13 +140,10 @@ def _by_directive(keys: Iterable[Key]) -> Iterator[tuple[str, str]]:
 
 
 def _named(db: Database) -> str:
-    """Return the rows of a directive's named officers, each looked up by the key.
-
-    PostgreSQL, before it has counted a table's rows, may read all of them for a few.
-    """
+    """Return the rows of a directive's named officers, each looked up by the key."""
     mine = "{standing} s WHERE s.directive = :d AND s.officer = n.name"
     if db.dialect != "sqlite":
-        mine = f"LATERAL (SELECT * FROM {mine} OFFSET 0) s"
+        mine = f"LATERAL (SELECT * FROM {mine} {ONE_LOOK}) s"
     return f"FROM ({db.names}) n CROSS JOIN {mine}"
 
 
