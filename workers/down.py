@@ -124,11 +124,13 @@ class Down:
         top = self._top()
         level = top is not None and end >= top
         self._idle.clear()
-        await self._role.until_done(
-            partial(self.reader.read, records, level=level), self.reader.link
-        )
-        self._next, self._moved_at = end, time.monotonic()
-        self._idle.set()
+        try:
+            await self._role.until_done(
+                partial(self.reader.read, records, level=level), self.reader.link
+            )
+            self._next, self._moved_at = end, time.monotonic()
+        finally:  # or whoever stops would wait for it
+            self._idle.set()
 
     async def stop(self) -> None:
         """Finish the batch under way, commit, and leave."""

@@ -245,6 +245,20 @@ def test_a_router_passes_what_others_wrote_and_what_is_not_selected(ends: Ends) 
     assert ends.hq.send() == []
 
 
+def test_the_newest_own_entry_is_told_from_what_others_wrote(ends: Ends) -> None:
+    ends.hq.take(ends.region.send())
+    with ends.hq.store.reading() as conn:
+        before = links.newest(conn, "hq", 0)
+        theirs, _ = links.newest(conn, "malakand", 0)
+    assert before == (0, theirs)  # HQ's ledger ends with a copy, and has nothing of its own
+    with working(ends.hq.store, "hq", after(3)) as work:
+        work.append([("unit-hq.hq", established("hq"))])
+        top = work.head
+    with ends.hq.store.reading() as conn:
+        assert links.newest(conn, "hq", before[1]) == (top, top)
+        assert links.newest(conn, "hq", top) == (0, top)
+
+
 def established(unit: str, parent: str | None = None) -> Fact:
     above = None if parent is None else UnitId(parent)
     return force.Established(
