@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from workers.reading import SILENT, Reader, Record
-from workers.role import POLL, Role, delays
+from workers.role import POLL, Role, cut, delays
 
 AT_ONCE = 5_000
 """Messages in one transaction."""
@@ -44,7 +44,7 @@ async def intake(role: Role) -> None:
             group_id=role.ends.group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            max_partition_fetch_bytes=4 * 1024 * 1024,
+            max_partition_fetch_bytes=1024 * 1024,
             fetch_max_wait_ms=ASK,
         )
         await consumer.start()
@@ -76,6 +76,8 @@ class Source:
         self.reader = reader
         self.next: int | None = None
         """The offset after the last that is in the ledger."""
+        self.failed: int | None = None
+        """The offset of what could not be taken in, until it is fetched again."""
         self.again_at = 0.0
         self.pauses = delays()
 
@@ -109,9 +111,16 @@ class Intake:
         role, consumer = self._role, self._consumer
         consumer.assign(list(self._sources))
         role.works("It reads.")
+        ahead = self._fetch()
         try:
             while not role.stop.is_set() and not await self._is_more():
-                found = await consumer.getmany(timeout_ms=WAIT, max_records=AT_ONCE)
+                found = await ahead
+                for tp, source in self._sources.items():
+                    if source.failed is not None:  # what came after it was fetched meanwhile
+                        found.pop(tp, None)
+                        consumer.seek(tp, source.failed)
+                        source.failed = None
+                ahead = self._fetch()  # while what came is taken in
                 for tp, source in self._sources.items():
                     if time.monotonic() >= source.again_at:
                         if consumer.paused() and tp in consumer.paused():
@@ -120,8 +129,12 @@ class Intake:
                 await self._commit()
             await self._commit(now=True)
         finally:
+            await cut(ahead)
             for source in self._sources.values():
                 await source.reader.close()
+
+    def _fetch(self) -> asyncio.Task[dict[TopicPartition, list[ConsumerRecord]]]:
+        return asyncio.create_task(self._consumer.getmany(timeout_ms=WAIT, max_records=AT_ONCE))
 
     async def _is_more(self) -> bool:
         if time.monotonic() < self._looked_at + POLL:
@@ -149,7 +162,7 @@ class Intake:
             wait = next(source.pauses)
             source.again_at = time.monotonic() + wait
             if records:
-                self._consumer.seek(tp, records[0].offset)
+                source.failed = records[0].offset
                 self._consumer.pause(tp)
             return
         source.pauses = delays()

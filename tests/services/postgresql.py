@@ -217,7 +217,7 @@ class Running:
         self.log = folder / "log"
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
-        self._options = [] if fsync else _UNSYNCED
+        self._options = _IN_SERVICE if fsync else _UNSYNCED
 
     def facts(self) -> Words:
         return {"port": self.port, "pid": self.process.pid if self.process else 0}
@@ -299,6 +299,8 @@ class Running:
             self.process = None
 
 
+_IN_SERVICE = ["shared_buffers=512MB", "max_wal_size=4GB"]
+"""What docs/how-to/run-on-postgresql.md tells a large force to set."""
 _UNSYNCED = ["fsync=off", "full_page_writes=off", "synchronous_commit=off"]
 
 
