@@ -15,11 +15,9 @@ import psycopg
 from bench import load
 from domain.fact import UnitId
 from office import links
-from office.commission import Handover
 from projections import offices as known
 from tests import services
-from tests.workers.pair import End, Worker, reached
-from workers import admin
+from tests.workers.pair import End, Worker, commissioned, reached
 from workers.kafka import Kafka
 
 FORCE = "bench"
@@ -184,19 +182,7 @@ def _made(
         posts=posts,
     )
     for name in regions:
-        file = folder / f"{name}.json"
-        net.hq.office.commission(
-            name,
-            file,
-            lambda force, office, word: admin.ensure_office(
-                reached(broker), force, office, word, hq="hq", hq_user=user
-            ),
-        )
-        given = Handover.read(file)
-        theirs = given.kafka
-        kafka = Kafka(
-            theirs.bootstrap, theirs.protocol, theirs.username, theirs.password, theirs.ca or ""
-        )
+        given, kafka = commissioned(net.hq, name, folder / f"{name}.json", broker, user)
         net.regions[name] = end(name, kafka, {})
         net.regions[name].office.join(given)
     return net

@@ -244,6 +244,25 @@ def reached(broker: services.Broker, user: str = "", password: str = "") -> Kafk
     )
 
 
+def commissioned(
+    hq: End, name: str, file: Path, broker: services.Broker, hq_user: str
+) -> tuple[Handover, Kafka]:
+    """Commission a region's office; return what it joins with, and its way to the broker."""
+    hq.office.commission(
+        name,
+        file,
+        lambda force, office, password: admin.ensure_office(
+            reached(broker), force, office, password, hq="hq", hq_user=hq_user
+        ),
+    )
+    given = Handover.read(file)
+    theirs = given.kafka
+    kafka = Kafka(
+        theirs.bootstrap, theirs.protocol, theirs.username, theirs.password, theirs.ca or ""
+    )
+    return given, kafka
+
+
 def paired(folder: Path, server: services.Server, broker: services.Broker, force: str) -> Pair:
     """Make HQ and a region that has joined; it takes over when workers run."""
     user, password = broker.create_user("hq") if broker.secure else ("", "")
@@ -268,19 +287,7 @@ def paired(folder: Path, server: services.Server, broker: services.Broker, force
         posts=POSTS,
     )
     hq.office.import_roll([listed("P-1", "hq", 22, post="ppo")])
-    file = folder / "handover.json"
-    hq.office.commission(
-        LINK,
-        file,
-        lambda force, office, password: admin.ensure_office(
-            reached(broker), force, office, password, hq="hq", hq_user=user
-        ),
-    )
-    given = Handover.read(file)
-    theirs = given.kafka
-    kafka = Kafka(
-        theirs.bootstrap, theirs.protocol, theirs.username, theirs.password, theirs.ca or ""
-    )
+    given, kafka = commissioned(hq, LINK, folder / "handover.json", broker, user)
     region = end(LINK, kafka, {})
     region.office.join(given)
     return Pair(hq, region, broker, force)
