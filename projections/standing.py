@@ -26,7 +26,7 @@ from domain.standing import (
 )
 from ledger.codec import Entry
 from projections import roll
-from projections.database import ONE_LOOK, Database, copied, escaped, listed
+from projections.database import Database, copied, escaped, listed
 from projections.hops import parts
 from projections.roll import Span
 from projections.tables import EXACT, columns
@@ -93,13 +93,15 @@ def by_hours(directive: Directive) -> bool:
     return not any(version.material for version in directive.versions)
 
 
-def _looked_up(db: Database, table: str) -> str:
-    """Join a table to the staged keys by its index, however large it has grown.
+def _looked_up(
+    db: Database, table: str, directive: str = "k.directive", officer: str = "k.officer"
+) -> str:
+    """Join a table to the staged keys, or to others, by its index, however large it has grown.
 
     PostgreSQL knows nothing of a stage's size, and may read all answers for a few officers.
     """
     name = table.rpartition(" ")[2]
-    mine = f"{table} WHERE {name}.directive = k.directive AND {name}.officer = k.officer"
+    mine = f"{table} WHERE {name}.directive = {directive} AND {name}.officer = {officer}"
     if db.dialect == "sqlite":
         return f"CROSS JOIN {mine}"
     return f"CROSS JOIN LATERAL (SELECT {name}.ctid, {name}.* FROM {mine} OFFSET 0) {name}"
@@ -141,10 +143,7 @@ def _by_directive(keys: Iterable[Key]) -> Iterator[tuple[str, str]]:
 
 def _named(db: Database) -> str:
     """Return the rows of a directive's named officers, each looked up by the key."""
-    mine = "{standing} s WHERE s.directive = :d AND s.officer = n.name"
-    if db.dialect != "sqlite":
-        mine = f"LATERAL (SELECT * FROM {mine} {ONE_LOOK}) s"
-    return f"FROM ({db.names}) n CROSS JOIN {mine}"
+    return f"FROM ({db.names}) n {_looked_up(db, '{standing} s', ':d', 'n.name')}"
 
 
 def said(db: Database, keys: Iterable[Key]) -> dict[Key, list[Said]]:
