@@ -101,6 +101,52 @@ class Database:
             return "SELECT value AS name FROM json_each(:names)"
         return 'SELECT json_array_elements_text(CAST(:names AS JSON)) COLLATE "C" AS name'
 
+    def looked_up(self, table: str, same: str) -> str:
+        """Join a table to what stands before it, row by row by its index, however large it is.
+
+        ``same`` is all that must hold of a row. PostgreSQL knows nothing of a stage's size, and
+        may read all of a table for a few keys.
+        """
+        if self.dialect == "sqlite":
+            return f"CROSS JOIN {table} WHERE {same}"
+        name = table.rpartition(" ")[2]
+        return (
+            f"CROSS JOIN LATERAL (SELECT {name}.ctid, {name}.* FROM {table} WHERE {same} OFFSET 0)"
+            f" {name}"
+        )
+
+    def change(
+        self, table: str, stage: str, key: Sequence[str], columns: Sequence[str]
+    ) -> None:
+        """Write a stage's columns into the rows that have its keys and differ."""
+        values = ", ".join(f"{column} = n.{column}" for column in columns)
+        update = f"UPDATE {{{table}}} SET {values} FROM"
+        if self.dialect == "sqlite":
+            mine = "{" + table + "}"
+            self.run(
+                f"{update} {stage} n WHERE {alike(key, mine, 'n')}"
+                f" AND NOT ({alike(columns, mine, 'n', 'IS')})"
+            )
+            return
+        # The rows' places stay as they are: nobody else writes.
+        same = "IS NOT DISTINCT FROM"
+        differ = f"{alike(key, 't', 'k')} AND NOT ({alike(columns, 't', 'k', same)})"
+        place = self.looked_up(f"{{{table}}} t", differ)
+        found = f"SELECT k.*, t.ctid AS place FROM {stage} k {place}"
+        self.run(f"{update} ({found}) n WHERE {{{table}}}.ctid = n.place")
+
+    def remove(self, table: str, stage: str, key: Sequence[str], also: str = "") -> None:
+        """Delete the rows that have a stage's keys, if something holds of them besides."""
+        if self.dialect == "sqlite":
+            names = named(key)
+            self.run(
+                f"DELETE FROM {{{table}}} WHERE ({names}) IN (SELECT {names} FROM {stage}){also}"
+            )
+            return
+        place = self.looked_up(f"{{{table}}} t", alike(key, "t", "k") + also)
+        found = f"SELECT t.ctid FROM {stage} k {place}"
+        self.run(f"DELETE FROM {{{table}}} WHERE ctid = ANY (ARRAY({found}))")
+
     @contextmanager
     def whole(self) -> Iterator[None]:
         """Tell PostgreSQL that what the block asks reads whole tables, as they are now.
@@ -240,6 +286,11 @@ class Database:
             if kept is not None:
                 kept[directive] = (len(history), folded)
         return folded
+
+
+def alike(columns: Iterable[str], one: str, other: str, how: str = "=") -> str:
+    """Return the condition that two rows agree in these columns."""
+    return " AND ".join(f"{one}.{column} {how} {other}.{column}" for column in columns)
 
 
 def escaped(texts: Sequence[str]) -> list[str]:

@@ -114,7 +114,7 @@ def history(
     found: dict[str, list[Change]] = defaultdict(list)
     for row in db.run(
         f"SELECT r.officer, r.at, r.position, r.said, {named(['r.' + f for f in FIELDS])}"
-        " FROM stage_keys k JOIN {roll} r ON r.officer = k.officer WHERE r.position <= :p",
+        f" FROM stage_keys k {db.looked_up('{roll} r', 'r.officer = k.officer AND r.position <= :p')}",
         p=FOREVER if known is None else known,
     ):
         values = row[4:]
@@ -155,7 +155,7 @@ def spans(rows: Iterable[tuple[object, ...]]) -> list[Span]:
 
 def _resolve(db: Database, changes: Mapping[str, list[Change]]) -> set[str]:
     known = history(db, changes)
-    db.run("DELETE FROM {roll} WHERE officer IN (SELECT officer FROM stage_keys)")
+    db.remove("roll", "stage_keys", ("officer",))
     rows: list[tuple[object, ...]] = []
     moved: set[str] = set()
     for officer, new in changes.items():

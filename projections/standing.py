@@ -26,7 +26,7 @@ from domain.standing import (
 )
 from ledger.codec import Entry
 from projections import roll
-from projections.database import Database, copied, escaped, listed
+from projections.database import ONE_LOOK, Database, alike, copied, escaped, listed
 from projections.hops import parts
 from projections.roll import Span
 from projections.tables import EXACT, columns
@@ -34,6 +34,7 @@ from projections.tally import OVERDUE, SERVED, Deltas, load_parts, moved_parts, 
 
 Key = tuple[str, str]
 """Directive, officer."""
+KEY = ("directive", "officer")
 RAW_STANDING = ("directive", "officer", "served_by", "served_at", "received_at", "position")
 """What a rebuild stages of a service."""
 STAGE_SERVED = (
@@ -93,20 +94,6 @@ def by_hours(directive: Directive) -> bool:
     return not any(version.material for version in directive.versions)
 
 
-def _looked_up(
-    db: Database, table: str, directive: str = "k.directive", officer: str = "k.officer"
-) -> str:
-    """Join a table to the staged keys, or to others, by its index, however large it has grown.
-
-    PostgreSQL knows nothing of a stage's size, and may read all answers for a few officers.
-    """
-    name = table.rpartition(" ")[2]
-    mine = f"{table} WHERE {name}.directive = {directive} AND {name}.officer = {officer}"
-    if db.dialect == "sqlite":
-        return f"CROSS JOIN {mine}"
-    return f"CROSS JOIN LATERAL (SELECT {name}.ctid, {name}.* FROM {mine} OFFSET 0) {name}"
-
-
 def load(db: Database, keys: Collection[Key]) -> dict[Key, Row]:
     """Return the rows of these officers; those not served are absent."""
     known = db.standing
@@ -143,7 +130,8 @@ def _by_directive(keys: Iterable[Key]) -> Iterator[tuple[str, str]]:
 
 def _named(db: Database) -> str:
     """Return the rows of a directive's named officers, each looked up by the key."""
-    return f"FROM ({db.names}) n {_looked_up(db, '{standing} s', ':d', 'n.name')}"
+    mine = db.looked_up("{standing} s", "s.directive = :d AND s.officer = n.name")
+    return f"FROM ({db.names}) n {mine}"
 
 
 def said(db: Database, keys: Iterable[Key]) -> dict[Key, list[Said]]:
@@ -152,7 +140,7 @@ def said(db: Database, keys: Iterable[Key]) -> dict[Key, list[Said]]:
     found: dict[Key, list[Said]] = defaultdict(list)
     for row in db.tuples(
         "SELECT a.directive, a.officer, a.at, a.position, a.level, a.clause, a.version"
-        f" FROM stage_keys k {_looked_up(db, '{answers} a')}"
+        f" FROM stage_keys k {db.looked_up('{answers} a', alike(KEY, 'a', 'k'))}"
     ):
         found[row[0], row[1]].append(Said(*row[2:]))
     return found
@@ -164,8 +152,7 @@ def pleas(db: Database, keys: Iterable[Key]) -> dict[Key, list[Plea]]:
     found: dict[Key, list[Plea]] = defaultdict(list)
     for row in db.run(
         "SELECT p.directive, p.officer, p.at, p.position, p.kind, p.clause"
-        " FROM stage_keys k JOIN {pleas} p"
-        " ON p.directive = k.directive AND p.officer = k.officer ORDER BY p.at, p.position"
+        f" FROM stage_keys k {db.looked_up('{pleas} p', alike(KEY, 'p', 'k'))} ORDER BY p.at, p.position"
     ):
         found[row[0], row[1]].append(Plea(*row[2:]))
     return found
@@ -241,11 +228,13 @@ def serve(db: Database, entries: Sequence[Entry]) -> None:
     deltas.write(db)
     if later:
         db.stage("stage_keys", ("n", "directive", "officer"), ((0, d, o) for d, o in later))
+        moved = (
+            " AND EXISTS (SELECT 1 FROM {roll} r WHERE r.officer = k.officer"
+            f" AND r.at > s.served_at {ONE_LOOK})"
+        )
         changed = db.run(
-            "SELECT k.directive, k.officer FROM stage_keys k JOIN {standing} s"
-            " ON s.directive = k.directive AND s.officer = k.officer"
-            " WHERE EXISTS (SELECT 1 FROM {roll} r WHERE r.officer = k.officer"
-            " AND r.at > s.served_at)"
+            "SELECT k.directive, k.officer FROM stage_keys k"
+            f" {db.looked_up('{standing} s', alike(KEY, 's', 'k') + moved)}"
         ).fetchall()
         recount(db, [(row[0], row[1]) for row in changed])
 
@@ -411,10 +400,7 @@ def recount(db: Database, keys: Sequence[Key]) -> None:
         ]
     write(db, standing, marks)
     db.stage("stage_keys", ("n", "directive", "officer"), ((0, d, o) for d, o in rows))
-    db.run(
-        "DELETE FROM {tally_parts} WHERE (directive, officer) IN"
-        " (SELECT directive, officer FROM stage_keys)"
-    )
+    db.remove("tally_parts", "stage_keys", KEY)
     store_parts(db, now)
     deltas.write(db)
 
@@ -469,14 +455,10 @@ def write(
     _update(db, _ANSWERED, answered)
     if marks:
         db.stage("stage_marks", ("directive", "officer", "position", "unit", "marks"), marks)
-        db.run(
-            "UPDATE {answers} SET unit = n.unit, marks = n.marks FROM stage_marks n"
-            " WHERE {answers}.directive = n.directive AND {answers}.officer = n.officer"
-            " AND {answers}.position = n.position AND {answers}.marks <> n.marks"
-        )
+        db.change("answers", "stage_marks", (*KEY, "position"), ("unit", "marks"))
 
 
-_ANSWERED = ("directive", "officer", "read_at", "acknowledged_at", "complied_at")
+_ANSWERED = (*KEY, "read_at", "acknowledged_at", "complied_at")
 _ALL = (*_ANSWERED, "unit", "due_at", "moved")
 
 
@@ -484,18 +466,7 @@ def _update(db: Database, names: tuple[str, ...], rows: Sequence[tuple[object, .
     if not rows:
         return
     db.stage("stage_standing", names, sorted(rows))
-    values = ", ".join(f"{name} = n.{name}" for name in names[2:])
-    if db.dialect == "sqlite":
-        same = "{standing}.directive = n.directive AND {standing}.officer = n.officer"
-        db.run(f"UPDATE {{standing}} SET {values} FROM stage_standing n WHERE {same}")
-        return
-    # The rows' places are looked up by the key and stay as they are: nobody else writes.
-    found = (
-        f"SELECT k.*, s.ctid AS place FROM stage_standing k {_looked_up(db, '{standing} s')}"
-    )
-    db.run(
-        f"UPDATE {{standing}} SET {values} FROM ({found}) n WHERE {{standing}}.ctid = n.place"
-    )
+    db.change("standing", "stage_standing", KEY, names[2:])
 
 
 def ask_again(db: Database, directive: str) -> None:

@@ -15,13 +15,14 @@ import orjson
 
 from domain.fact import HOUR, Micros
 from domain.standing import Officer, counted
-from projections.database import Database
+from projections.database import Database, alike, named
 from projections.roll import Span
 from projections.tables import COUNTS, EXACT, HOURLY, TOTAL
 
 SERVED, READ, ACKNOWLEDGED, COMPLIED, EXEMPT, CONTESTED, OVERDUE = range(len(COUNTS))
 Part = tuple[Micros, str, list[int]]
 """A change: when, in which unit, by how much each count."""
+_KEY = ("directive", "kind", "at", "unit")
 _ZERO = [0] * len(COUNTS)
 _SUMS = ", ".join(f"{c} = {{tally}}.{c} + excluded.{c}" for c in COUNTS)
 _NAMES = ", ".join(COUNTS)
@@ -84,21 +85,18 @@ class Deltas:
         if not rows:
             return
         if db.staged:
-            db.put("tally", ("directive", "kind", "at", "unit", *COUNTS), rows)
+            db.put("tally", (*_KEY, *COUNTS), rows)
             return
-        db.stage("stage_tally", ("directive", "kind", "at", "unit", *COUNTS), rows)
+        db.stage("stage_tally", (*_KEY, *COUNTS), rows)
         db.run(
-            f"INSERT INTO {{tally}} (directive, kind, at, unit, {_NAMES})"
-            f" SELECT directive, kind, at, unit, {_NAMES} FROM stage_tally WHERE true"
-            f" ON CONFLICT (directive, kind, at, unit) DO UPDATE SET {_SUMS}"
+            f"INSERT INTO {{tally}} ({named(_KEY)}, {_NAMES})"
+            f" SELECT {named(_KEY)}, {_NAMES} FROM stage_tally WHERE true"
+            f" ON CONFLICT ({named(_KEY)}) DO UPDATE SET {_SUMS}"
         )
         if all(row[1] != EXACT and row[-1] == 0 and min(row[4:]) >= 0 for row in rows):
             return  # answers only add, so no row came to nothing
-        db.run(
-            "DELETE FROM {tally} WHERE (directive, kind, at, unit) IN"
-            " (SELECT directive, kind, at, unit FROM stage_tally)"
-            + "".join(f" AND {count} = 0" for count in COUNTS)
-        )
+        nothing = "".join(f" AND {count} = 0" for count in COUNTS)
+        db.remove("tally", "stage_tally", _KEY, nothing)
 
 
 def moved_parts(officer: Officer, spans: Sequence[Span], required: Sequence[str]) -> list[Part]:
@@ -136,8 +134,8 @@ def _known(officer: Officer) -> Iterator[Micros]:
 def load_parts(db: Database) -> dict[tuple[str, str], list[Part]]:
     """Return what the moved among the staged officers have in the tally."""
     rows = db.run(
-        "SELECT k.directive, k.officer, p.parts FROM stage_keys k JOIN {tally_parts} p"
-        " ON p.directive = k.directive AND p.officer = k.officer"
+        "SELECT k.directive, k.officer, p.parts FROM stage_keys k"
+        f" {db.looked_up('{tally_parts} p', alike(('directive', 'officer'), 'p', 'k'))}"
     )
     return {(row[0], row[1]): orjson.loads(row[2]) for row in rows}
 
