@@ -9,8 +9,9 @@ are refused here.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any, LiteralString, NamedTuple, cast
 
 import psycopg
 from eventsourcing.persistence import ProgrammingError, StoredEvent
@@ -153,8 +154,41 @@ def _rows(stored_events: Sequence[StoredEvent]) -> list[Row]:
     ]
 
 
-def _columns(rows: Sequence[Row]) -> tuple[list[object], ...]:
+def _columns(rows: Sequence[Sequence[object]]) -> tuple[list[object], ...]:
     return tuple(list(column) for column in zip(*rows, strict=True))
+
+
+class _Form(NamedTuple):
+    """What a table's columns are."""
+
+    types: Mapping[str, int]
+    """Object ids, by column."""
+    names: Mapping[str, LiteralString]
+    """Of the types, by column."""
+    keyed: bool
+    """Whether no two rows may be alike in some column."""
+    inserts: dict[tuple[bool, str], bytes]
+    """What `insert` has composed: to compose it takes as long as to run it."""
+
+    def insert(self, table: str, columns: Sequence[str], *, anew: bool) -> bytes:
+        """Return the statement that inserts rows given as an array for each column."""
+        key = anew, ",".join(columns)
+        if key not in self.inserts:
+            self.inserts[key] = self._insert(table, columns, anew=anew).as_bytes()
+        return self.inserts[key]
+
+    def _insert(self, table: str, columns: Sequence[str], *, anew: bool) -> Composed:
+        arrays = (
+            SQL("{}::{}[]").format(SQL("%b" if kind == "bytea" else "%s"), SQL(kind))
+            for kind in (self.names[column] for column in columns)
+        )
+        emptied = SQL("WITH emptied AS (DELETE FROM {}) ").format(Identifier(table))
+        return SQL("{}INSERT INTO {} ({}) SELECT * FROM unnest({})").format(
+            emptied if anew else SQL(""),
+            Identifier(table),
+            SQL(", ").join(map(Identifier, columns)),
+            SQL(", ").join(arrays),
+        )
 
 
 READERS = 4
@@ -186,7 +220,7 @@ class PostgresDatabase:
             raise Misused(f"{NOT_UNDERSTOOD}.") from None
         self._url = url
         self._patience = patience
-        self._types: dict[str, dict[str, int]] = {}
+        self._forms: dict[str, _Form] = {}
         self.place = (
             f"The store in PostgreSQL (database {url.database or url.username}, "
             f"server {url.host or 'on this machine'}{f':{url.port}' if url.port else ''})"
@@ -260,7 +294,6 @@ class PostgresDatabase:
     def lock(self, conn: Connection) -> None:
         """Take the writer lock: nobody else appends until this transaction ends."""
         conn.exec_driver_sql(self._lock_statement)
-        self._types.clear()  # since the last transaction a table may have been made anew
 
     def pin(self, conn: Connection) -> None:
         """Fix what the reader sees from now on; first wait for tables that are being swapped."""
@@ -284,27 +317,56 @@ class PostgresDatabase:
         table: str,
         columns: Sequence[str],
         rows: Iterable[Sequence[object]],
+        *,
+        anew: bool = False,
     ) -> int:
         cursor = self._cursor(conn)
-        kinds = self._types.get(table)
-        if kinds is None:
-            found = cursor.execute(
-                "SELECT attname, atttypid FROM pg_attribute "
-                "WHERE attrelid = to_regclass(quote_ident(%s)) AND attnum > 0 "
-                "AND NOT attisdropped",
-                (table,),
+        form = self._form(cursor, table)
+        given = iter(rows)
+        few = list(islice(given, COPY_FROM))
+        at_once = len(few) < COPY_FROM
+        try:
+            # One statement sees the rows that it deletes: a key of theirs it could not insert.
+            if anew and not (at_once and few and not form.keyed):
+                cursor.execute(SQL("DELETE FROM {}").format(Identifier(table)))
+                anew = False
+            if at_once:
+                if few:
+                    insert = form.insert(table, columns, anew=anew)
+                    cursor.execute(insert, _columns(few))
+                return len(few)
+            statement = SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+                Identifier(table), SQL(", ").join(map(Identifier, columns))
             )
-            kinds = self._types[table] = {row["attname"]: row["atttypid"] for row in found}
-        statement = SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
-            Identifier(table), SQL(", ").join(map(Identifier, columns))
-        )
-        count = 0
-        with cursor.copy(statement) as copy:
-            copy.set_types([kinds[column] for column in columns])
-            write = copy.write_row
-            for count, row in enumerate(rows, start=1):  # noqa: B007 - returned below
-                write(row)
+            count = 0
+            with cursor.copy(statement) as copy:
+                copy.set_types([form.types[column] for column in columns])
+                write = copy.write_row
+                for count, row in enumerate(chain(few, given), start=1):  # noqa: B007 - returned
+                    write(row)
+        except psycopg.Error:
+            self._forms.clear()  # the table may have been made anew, of another form
+            raise
         return count
+
+    def _form(self, cursor: Cursor[DictRow], table: str) -> "_Form":
+        """Return a table's form, asked once: of one name, tables are of one form."""
+        form = self._forms.get(table)
+        if form is None:
+            found = cursor.execute(
+                "SELECT attname, atttypid, format_type(atttypid, NULL) AS kind, EXISTS "
+                "(SELECT FROM pg_index WHERE indrelid = attrelid AND indisunique) AS keyed "
+                "FROM pg_attribute WHERE attrelid = to_regclass(quote_ident(%s)) "
+                "AND attnum > 0 AND NOT attisdropped",
+                (table,),
+            ).fetchall()
+            form = self._forms[table] = _Form(
+                {row["attname"]: row["atttypid"] for row in found},
+                {row["attname"]: row["kind"] for row in found},
+                any(row["keyed"] for row in found),
+                {},
+            )
+        return form
 
     def explain(self, error: BaseException) -> str | None:
         """Return the operator's sentence, or None when the error is no fault of the store."""

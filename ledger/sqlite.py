@@ -274,11 +274,15 @@ class SqliteDatabase:
         table: str,
         columns: Sequence[str],
         rows: Iterable[Sequence[object]],
+        *,
+        anew: bool = False,
     ) -> int:
         quote = conn.dialect.identifier_preparer.quote_identifier
         names = ", ".join(map(quote, columns))
         marks = ", ".join("?" * len(columns))
         cursor = self._cursor(conn).sqlite_cursor
+        if anew:
+            cursor.execute(f"DELETE FROM {quote(table)}")
         cursor.executemany(
             f"INSERT INTO {quote(table)} ({names}) VALUES ({marks})",
             cast("Iterable[tuple[str | int | float | bytes | None, ...]]", rows),

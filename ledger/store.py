@@ -83,8 +83,10 @@ class Database(Protocol):
         table: str,
         columns: Sequence[str],
         rows: Iterable[Sequence[object]],
+        *,
+        anew: bool = False,
     ) -> int:
-        """Insert rows; return how many."""
+        """Insert rows, ``anew``: instead of those there are; return how many."""
 
     def explain(self, error: BaseException) -> str | None:
         """Return the operator's sentence, or None when the store is not at fault."""
@@ -117,15 +119,21 @@ class Transaction:
             return self._database.append(self.conn, rows) if rows else ()
 
     def bulk_insert(
-        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
+        self,
+        table: str,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        *,
+        anew: bool = False,
     ) -> int:
         """Insert ``rows``, taken one by one as they come; return how many there were.
 
+        ``anew``: instead of those that the table holds.
         Values are text, integers, floats, bytes, booleans or None: what both databases
         keep alike.
         """
         with self._all_or_nothing():
-            return self._database.bulk_insert(self.conn, table, columns, rows)
+            return self._database.bulk_insert(self.conn, table, columns, rows, anew=anew)
 
     def exclude_readers(self) -> None:
         """Wait until nobody reads, and hold new readers up until the commit.

@@ -134,8 +134,8 @@ class Clerk:
             return known[0][1]
         return next((wording for since, wording in known if since <= at), known[-1][1])
 
-    def load(self, keys: dict[tuple[str, str], set[int]]) -> None:
-        """Read how these officers stand, for each version that is answered."""
+    def load(self, keys: dict[tuple[str, str], set[int]]) -> dict[str, str]:
+        """Read how these officers stand, for each version answered; return the units they are in."""
         rows = standing.load(self.work.db, keys)
         moved = [key for key, row in rows.items() if row.moved]
         whole = [
@@ -172,6 +172,7 @@ class Clerk:
                     if one.version >= asked:
                         state = service.answered(state, _KINDS[one.level], one.at, one.clause)
                 self.states[directive, officer, asked] = state
+        return {key[1]: row.unit for key, row in rows.items()}
 
     def decide(self, asks: Sequence[Ask]) -> list[bool | str]:
         """Decide each in its turn: True new, False known already, or why it is refused."""
@@ -184,9 +185,9 @@ class Clerk:
             if (ask.directive, ask.officer, wording.asked) not in self.states:
                 keys.setdefault((ask.directive, ask.officer), set()).add(wording.asked)
         if keys:
-            self.load(keys)
+            units = self.load(keys)
             if self.work.hosts is not None:
-                others = hosting.elsewhere(self.work, {officer for _, officer in keys})
+                others = hosting.elsewhere(self.work, {officer for _, officer in keys}, units)
                 self._elsewhere |= {who: reason.reason for who, reason in others.items()}
         now = self.now
         outcomes: list[bool | str] = []

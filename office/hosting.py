@@ -4,7 +4,7 @@ Safe: an office writes only for its own units, so two offices never decide about
 An office that stands alone hosts all there is; it learns so by one look a command.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -104,17 +104,26 @@ def must_have_issued(work: Work, directive: str) -> None:
         )
 
 
-def elsewhere(work: Work, officers: Iterable[str]) -> dict[str, FarmanError]:
-    """Return, of these officers, those whom another office hosts, each with the reason."""
+def elsewhere(
+    work: Work, officers: Collection[str], standing: Mapping[str, str] | None = None
+) -> dict[str, FarmanError]:
+    """Return, of these officers, those whom another office hosts, each with the reason.
+
+    ``standing``: the units of those of whom they are known.
+    """
     if work.hosts is None:
         return {}
     tree = _tree(work)
+    units = dict(standing or {})
+    for officer, spans in roll.where(
+        work.db, [officer for officer in officers if officer not in units]
+    ).items():
+        unit = next((span.unit for span in reversed(spans) if span.unit is not None), None)
+        if unit is not None:
+            units[officer] = unit
     reasons: dict[str, FarmanError | None] = {}
     found: dict[str, FarmanError] = {}
-    for officer, spans in roll.where(work.db, officers).items():
-        unit = next((span.unit for span in reversed(spans) if span.unit is not None), None)
-        if unit is None:
-            continue
+    for officer, unit in units.items():
         if unit not in reasons:
             reasons[unit] = work.hosts.refusal(unit, tree)
         reason = reasons[unit]

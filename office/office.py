@@ -29,7 +29,7 @@ from office.work import Work, prepare, understands_more, working
 from projections import directives as cited
 from projections import force as known_force
 from projections import rebuild, tables
-from projections.database import Database, Folded
+from projections.database import Database, Folded, Kept
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int | None], None]
@@ -45,7 +45,7 @@ class Office:
     def __init__(self, home: Home, now: datetime | None = None) -> None:
         self.home = home
         self.now = home.clock(now)
-        self._kept: dict[tuple[str, int, int], Any] = {}
+        self._kept: Kept = {}
         self._folded: Folded = {}
         self.store = self._open()
         try:
@@ -121,7 +121,8 @@ class Office:
 
     @contextmanager
     def _working(self) -> Iterator[Work]:
-        with working(self.store, self.home.office, self._clock(), self._folded) as work:
+        now = self._clock()
+        with working(self.store, self.home.office, now, self._folded, self._kept) as work:
             yield work
 
     @contextmanager

@@ -32,7 +32,7 @@ from ledger.store import (
     stream_heads,
 )
 from projections import page, rebuild, tables
-from projections.database import Database, Folded
+from projections.database import Database, Folded, Kept
 from projections.offices import Hosts
 
 RULE = "farman"
@@ -43,9 +43,15 @@ class Work:
     """A command under way."""
 
     def __init__(
-        self, tx: Transaction, office: str, now: datetime, folded: Folded | None = None
+        self,
+        tx: Transaction,
+        office: str,
+        now: datetime,
+        folded: Folded | None = None,
+        kept: Kept | None = None,
     ) -> None:
-        self.db = Database(tx.conn, tx.bulk_insert, folded=folded, kept={})
+        kept = {} if kept is None else kept
+        self.db = Database(tx.conn, tx.bulk_insert, folded=folded, kept=kept, marked={})
         self.office = office
         self.tx = tx
         self._mine = f".{office}"
@@ -140,6 +146,7 @@ class Work:
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Undo what the block did if it raises, and let the error rise; the work goes on."""
+        self.db.settle()
         try:
             with self.tx.attempt():
                 yield
@@ -227,6 +234,7 @@ class Work:
 
     def reconsider(self) -> None:
         """Try again what an earlier Farman did not understand: project everything anew."""
+        self.db.settle()
         links.reconsider(self.db.conn)
         # A rebuild that is under way has passed over those entries: it is not to complete.
         self.db.run(f"DROP TABLE IF EXISTS {rebuild.BESIDE}checkpoints")
@@ -246,14 +254,21 @@ class Work:
 
 @contextmanager
 def working(
-    store: Store, office: str, now: datetime, folded: Folded | None = None
+    store: Store,
+    office: str,
+    now: datetime,
+    folded: Folded | None = None,
+    kept: Kept | None = None,
 ) -> Iterator[Work]:
     """Do one command's work; it is durable when the block ends.
 
-    ``folded`` keeps directives from one work to the next, as they were committed.
+    ``folded`` keeps directives and ``kept`` the force from one work to the next, as they were
+    committed.
     """
     with uncollected(), store.writing() as tx:
-        yield Work(tx, office, now, folded)
+        work = Work(tx, office, now, folded, kept)
+        yield work
+        work.db.settle()
 
 
 def prepare(store: Store, *, rehearsal: bool) -> None:

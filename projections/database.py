@@ -44,13 +44,20 @@ def _statement(sql: str, prefix: str) -> TextClause:
 
 
 Folded = dict[str, tuple[int, Directive]]
+Kept = dict[tuple[str, int, int], Any]
 
 
 class Bulk(Protocol):
     """Puts many rows into a table at once."""
 
     def __call__(
-        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]], /
+        self,
+        table: str,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        /,
+        *,
+        anew: bool = False,
     ) -> int: ...
 
 
@@ -71,12 +78,14 @@ class Database:
     """While a page is applied: the entry it has come to. What the ledger holds beyond is not yet."""
     standing: dict[tuple[str, str], Any] = field(default_factory=dict)
     """Rows of `standing` as read in this transaction and not written since."""
-    kept: dict[tuple[str, int, int], Any] | None = None
-    """What is kept of the force: by readers of this store, by a writer until he ends or undoes."""
+    kept: Kept | None = None
+    """What is kept of the force, as it was committed; a writer who changes it keeps his own."""
     folded: Folded | None = None
     """Directives as they were committed, with the version of the stream."""
     checkpoints: dict[str, int] | None = None
-    """All checkpoints, as a reader, whose snapshot stays, found them."""
+    """All checkpoints, as they were found and have been marked since."""
+    marked: dict[str, int] | None = None
+    """Checkpoints that `settle` has yet to write; None: each is written when it is marked."""
 
     def __post_init__(self) -> None:
         self.dialect = self.conn.dialect.name
@@ -210,16 +219,21 @@ class Database:
         if self.dialect != "sqlite" and self.bulk and deleted.get(table, 0) > STAGED:
             self.conn.exec_driver_sql(f"TRUNCATE {table}")
             deleted[table] = 0
-        else:
-            self.conn.exec_driver_sql(f"DELETE FROM {table}")
-        count = self._bulk(table, columns, rows)
+        count = self._bulk(table, columns, rows, anew=True)
         deleted[table] = deleted.get(table, 0) + count
         return count
 
     def _bulk(
-        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
+        self,
+        table: str,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        *,
+        anew: bool = False,
     ) -> int:
         if self.bulk is None:
+            if anew:
+                self.conn.exec_driver_sql(f"DELETE FROM {table}")
             make = ", ".join(f":{column}" for column in columns)
             names = ", ".join(columns)
             values = [dict(zip(columns, row, strict=True)) for row in rows]
@@ -228,35 +242,50 @@ class Database:
                     text(f"INSERT INTO {table} ({names}) VALUES ({make})"), values
                 )
             return len(values)
-        return self.bulk(table, columns, rows)
+        return self.bulk(table, columns, rows, anew=anew)
 
     def checkpoint(self, name: str) -> int:
         """Return how far a reading of the ledger has come; 0 at the start."""
-        if self.bulk is None:
-            if self.checkpoints is None:
-                rows = self.tuples("SELECT name, value FROM {checkpoints}")
-                self.checkpoints = {row[0]: row[1] for row in rows}
-            return self.checkpoints.get(name, 0)
-        return int(
-            self.run("SELECT value FROM {checkpoints} WHERE name = :n", n=name).scalar() or 0
-        )
+        if self.checkpoints is None:
+            rows = self.tuples("SELECT name, value FROM {checkpoints}")
+            self.checkpoints = {row[0]: row[1] for row in rows}
+        return self.checkpoints.get(name, 0)
 
     def mark(self, name: str, value: int) -> None:
         """Set a checkpoint."""
-        self.checkpoints = None
+        if self.checkpoints is not None:
+            self.checkpoints[name] = value
+        if self.marked is None:
+            self._mark({name: value})
+        else:
+            self.marked[name] = value
+
+    def settle(self) -> None:
+        """Write the checkpoints that were marked."""
+        if self.marked:
+            self._mark(self.marked)
+            self.marked = {}
+
+    def _mark(self, marked: Mapping[str, int]) -> None:
+        places = ", ".join(f"(:n{n}, :v{n})" for n in range(len(marked)))
+        values: dict[str, object] = {}
+        for n, (name, value) in enumerate(sorted(marked.items())):
+            values |= {f"n{n}": name, f"v{n}": value}
         self.run(
-            "INSERT INTO {checkpoints} (name, value) VALUES (:n, :v)"
+            f"INSERT INTO {{checkpoints}} (name, value) VALUES {places}"
             " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            n=name,
-            v=value,
+            **values,
         )
 
     def forget(self) -> None:
         """Forget what was read in this transaction: some of it was undone."""
         self.directives.clear()
         self.standing.clear()
+        self.checkpoints = None
+        if self.marked:
+            self.marked = {}
         if self.kept is not None:
-            self.kept.clear()
+            self.kept = {}
         self.upto = None
 
     def directive(self, directive: str, known: int | None = None) -> Directive:

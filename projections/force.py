@@ -78,6 +78,8 @@ def apply(db: Database, entries: Sequence[Entry]) -> None:
             db.put(table, columns(table), rows)
     if entries:
         db.mark("force_position", entries[-1].position)
+        if db.kept is not None:
+            db.kept = {}  # what this transaction writes may yet be rolled back
 
 
 def described(db: Database, known: int | None = None) -> tuple[str, Text, str] | None:

@@ -110,8 +110,11 @@ def history(
     db: Database, officers: Iterable[str], known: int | None = None
 ) -> dict[str, list[Change]]:
     """Return what was said of each officer, in no order."""
-    db.stage("stage_keys", ("n", "directive", "officer"), ((0, "", o) for o in officers))
+    keys = [(0, "", officer) for officer in officers]
     found: dict[str, list[Change]] = defaultdict(list)
+    if not keys:
+        return found
+    db.stage("stage_keys", ("n", "directive", "officer"), keys)
     for row in db.run(
         f"SELECT r.officer, r.at, r.position, r.said, {named(['r.' + f for f in FIELDS])}"
         f" FROM stage_keys k {db.looked_up('{roll} r', 'r.officer = k.officer AND r.position <= :p')}",

