@@ -191,6 +191,11 @@ def own_entries(conn: Connection, office: str, after: int, upto: int, limit: int
     return _written_by(conn, office, after, upto, limit, "1 = 1")
 
 
+def heard(conn: Connection) -> dict[str, str | None]:
+    """Return the peers' last heartbeats as they are kept, by link."""
+    return dict(fetch(conn, "SELECT link, heard FROM links"))
+
+
 def newest(conn: Connection, office: str, after: int) -> tuple[int, int]:
     """Return the last entry after a position that this office wrote, 0 if none; and the head."""
     top = head(conn)
@@ -225,19 +230,20 @@ def _written_by(
 
 def register(
     tx: Transaction, here: Link, writer: str, lines: Iterable[Line], walked: int
-) -> int:
-    """Give the next numbers to own entries and move the router; return how many there were.
+) -> list[Despatch]:
+    """Give the next numbers to own entries and move the router; return what is to be sent.
 
     Raises:
         Contended: another router has moved it since ``here`` was read.
 
     """
     number, before = here.registered, here.registered_hash
-    rows: list[tuple[str, int, int, bytes]] = []
+    given: list[Despatch] = []
     for line in lines:
         number += 1
-        before = chained(before, _despatch(here.link, number, writer, NOTHING, line))
-        rows.append((here.link, number, line[0], before))
+        one = _despatch(here.link, number, writer, NOTHING, line)
+        before = chained(before, one)
+        given.append(one._replace(hash=before))
     moved = tx.conn.execute(
         text(
             "UPDATE links SET router = :walked, registered = :number, registered_hash = :hash"
@@ -253,9 +259,10 @@ def register(
     )
     if moved.rowcount != 1:
         raise Contended(f"Two routers walk the link {here.link}: one of them was first.")
-    if rows:
+    if given:
+        rows = [(one.link, one.number, one.position, one.hash) for one in given]
         tx.bulk_insert("despatches", tables.columns("despatches"), rows)
-    return len(rows)
+    return given
 
 
 def _despatch(link: str, number: int, writer: str, hash_: bytes, line: Line) -> Despatch:
@@ -307,14 +314,6 @@ def publish(conn: Connection, link: str, number: int) -> None:
     conn.execute(
         text("UPDATE links SET published = :n WHERE link = :link AND published < :n"),
         {"n": number, "link": link},
-    )
-
-
-def republish(conn: Connection, link: str, first: int) -> None:
-    """Have all numbers from ``first`` on published again."""
-    conn.execute(
-        text("UPDATE links SET published = :n WHERE link = :link AND published > :n"),
-        {"n": max(0, first - 1), "link": link},
     )
 
 

@@ -52,8 +52,10 @@ class Router:
     def __init__(self, select: Select = everything) -> None:
         self._select = select
 
-    def route(self, office: Office, link: str, limit: int = BATCH) -> int:
-        """Walk past at most ``limit`` own entries; return how many, 0 when level.
+    def route(
+        self, office: Office, link: str, limit: int = BATCH
+    ) -> tuple[int, list[Despatch]]:
+        """Walk past at most ``limit`` own entries; return how many, 0 when level, and what got numbers.
 
         Nothing is numbered while the peer holds more than was ever sent by this register: it
         was restored from a backup, and a number must not stand for two entries.
@@ -65,16 +67,16 @@ class Router:
         with office.store.reading() as conn:
             here = links.get(conn, link)
             if _holds(here) > here.registered:
-                return 0
+                return 0, []
             top = head(conn)
             lines = links.own_entries(conn, office.home.office, here.router, top, limit)
         walked = lines[-1][0] if len(lines) == limit else top
         if not lines and walked - here.router < IDLE:
-            return 0
+            return 0, []
         chosen = self._select(lines)
         with office.store.beside() as tx:
-            links.register(tx, here, office.home.office, chosen, walked)
-        return len(lines)
+            given = links.register(tx, here, office.home.office, chosen, walked)
+        return len(lines), given
 
 
 def _holds(here: Link) -> int:
@@ -172,12 +174,6 @@ class Outgoing:
             )
         resends.sent(first, last, beat + 1)
         return found
-
-    def resend(self, office: Office, link: str, first: int) -> None:
-        """Have everything from a number on published again: what a person asks for."""
-        with office.store.beside() as tx:
-            links.get(tx.conn, link)
-            links.republish(tx.conn, link, first)
 
 
 # --- In ------------------------------------------------------------------------------------

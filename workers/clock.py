@@ -19,5 +19,5 @@ async def clock(role: Role) -> None:
             done[what] for what in ("escalated", "reminded", "forwarded_by_rule", "expired")
         ):
             role.log.info("swept", **done)
-            role.wake.tell()
+            role.grew()
         await role.pause(SWEEP, role.sweep)

@@ -38,17 +38,19 @@ class Held:
 
 
 @asynccontextmanager
-async def lease(home: Home, role: str, told: Callable[[], None]) -> AsyncIterator[Held]:
+async def lease(
+    home: Home, role: str, told: Callable[[], None] | None = None
+) -> AsyncIterator[Held]:
     """Wait until the role is free, and hold it during the block.
 
-    ``told`` is called when another process has appended to the ledger, where the store tells.
+    ``told`` is called when anybody has appended to the ledger, where the store tells.
 
     Raises:
         Unavailable: the store cannot be reached.
 
     """
     if home.store != "sqlite":
-        line = await _line(home, role)
+        line = await _line(home, role, listens=told is not None)
         try:
             held = Held()
             watch = asyncio.create_task(_watch(line, role, held, told))
@@ -79,7 +81,7 @@ def _locked(file: IO[str]) -> bool:
     return True
 
 
-async def _line(home: Home, role: str) -> Line:
+async def _line(home: Home, role: str, *, listens: bool) -> Line:
     """Return a session that holds the role's lock."""
     line: Line | None = None
     try:
@@ -96,7 +98,8 @@ async def _line(home: Home, role: str) -> Line:
         while True:
             row = await (await line.execute(_TAKE, (f" {role}",))).fetchone()
             if row and row[0]:
-                await line.execute("LISTEN stored_events")
+                if listens:
+                    await line.execute("LISTEN stored_events")
                 return line
             await asyncio.sleep(AGAIN)
     except BaseException as fault:
@@ -107,12 +110,13 @@ async def _line(home: Home, role: str) -> Line:
         raise
 
 
-async def _watch(line: Line, role: str, held: Held, told: Callable[[], None]) -> None:
+async def _watch(line: Line, role: str, held: Held, told: Callable[[], None] | None) -> None:
     """Pass on what the ledger tells, and notice when the line is cut."""
     try:
         while True:
             async for _ in line.notifies(timeout=_ALIVE):
-                told()
+                if told is not None:
+                    told()
             await line.execute("SELECT true")
     except psycopg.Error as fault:
         held.lost.set_result(_gone(role, fault))

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from domain.errors import Contended, Unavailable
 from domain.fact import micros
-from ledger.links import Despatch, newest
+from ledger.links import Despatch, heard, newest
 from ledger.store import head
 from office import keys, part
 from office.links import BATCH, Inbox, Outgoing, Router, everything
@@ -22,7 +22,7 @@ from office.office import Office
 from workers import log, messages
 from workers.ends import Ends
 from workers.kafka import Kafka
-from workers.role import POLL, Role, cut, delays
+from workers.role import POLL, Role, Wake, cut, delays
 from workers.sending import producer, send
 
 BEAT = 5.0
@@ -36,49 +36,66 @@ async def outbox(role: Role) -> None:
     """Send until the worker is to end."""
     sending: dict[str, asyncio.Task[None]] = {}
     own = Own(role)
+    watching = asyncio.create_task(own.watch())
     try:
         while not role.stop.is_set():
             for link in await role.links():
                 if link not in sending:
                     sending[link] = asyncio.create_task(Sender(role, link, own).run())
-            for task in sending.values():
+            for task in (watching, *sending.values()):
                 if task.done():
                     task.result()
             role.works("It sends." if sending else "There is no link yet.")
             await role.pause(POLL)
         await asyncio.gather(*sending.values())
     finally:
-        await cut(*sending.values())
+        await cut(watching, *sending.values())
 
 
 class Own:
-    """Looks for own entries, once for all links: most of what HQ's ledger gets is others'.
-
-    Used in the role's thread alone.
-    """
+    """Looks for what there is to send, once for all links: most of what HQ's ledger gets is others'."""
 
     def __init__(self, role: Role) -> None:
         self._role = role
-        self._told = -1
-        self._again_at = 0.0
-        self.head = -1
+        self._head = -1
         """Up to where it has looked."""
+        self._heard_at = 0.0
         self.last = 0
         """The last own entry, or one after it."""
+        self.heard: dict[str, str | None] = {}
+        """The peers' last heartbeats, by link."""
+        self.grown = Wake()
+        """Tells who sends that there is something new."""
 
-    def look(self) -> None:
-        """Look at what came since; at most once for each telling, or poll."""
-        told = self._role.wake.times
-        if told == self._told and time.monotonic() < self._again_at:
-            return
-        self._told, self._again_at = told, time.monotonic() + POLL / 2
-        office = self._role.office
+    async def watch(self) -> None:
+        """Look until the worker is to end."""
+        role, pauses = self._role, delays()
+        async with role.wake.told() as told:
+            while not role.stop.is_set():
+                told.clear()
+                try:
+                    if await role.do(self._look):
+                        self.grown.tell()
+                except (Unavailable, OSError) as fault:
+                    role.troubled(fault)
+                    await role.pause(next(pauses))
+                    continue
+                pauses = delays()
+                await role.pause(POLL, told)
+
+    def _look(self) -> bool:
+        """Look at what came since; tell whether any of it is for those who send."""
+        office, before = self._role.office, (self.last, self.heard)
         with office.store.reading() as conn:
-            if self.head < 0:
-                self.last = self.head = head(conn)
-                return
-            found, self.head = newest(conn, office.home.office, self.head)
-        self.last = found or self.last
+            if self._head < 0:
+                self.last = self._head = head(conn)
+            else:
+                found, self._head = newest(conn, office.home.office, self._head)
+                self.last = found or self.last
+            if time.monotonic() >= self._heard_at:
+                self._heard_at = time.monotonic() + POLL
+                self.heard = heard(conn)
+        return before != (self.last, self.heard)
 
 
 class Sender:
@@ -101,6 +118,10 @@ class Sender:
         self._pauses = delays()
         self._published: int | None = None
         """The highest number acknowledged by the broker and not yet noted as published."""
+        self._last = 0
+        """The highest number sent."""
+        self._heard: str | None = None
+        """The peer's heartbeat by which nothing is to be sent again any more."""
         self._note_at = 0.0
         self._routed = False
         """Whether there is something to send at all; once there is, for ever."""
@@ -121,9 +142,9 @@ class Sender:
 
     async def _send(self, broker: AIOKafkaProducer) -> None:
         role = self._role
-        beat_at = again_at = time.monotonic()
-        self._more = True
-        async with role.wake.told() as told:
+        beat_at = time.monotonic()
+        self._more, self._heard = True, None
+        async with self._own.grown.told() as told:
             while not role.stop.is_set():
                 told.clear()
                 batch = await role.do(self._next)
@@ -132,13 +153,14 @@ class Sender:
                     self._published = batch[-1].number
                     self._tell("sent", batch)
                 lost: list[Despatch] = []
-                if time.monotonic() >= again_at:
+                heard = self._own.heard.get(self._link)
+                if heard != self._heard:
                     lost = await role.do(
                         self._outgoing.again, role.office, self._link, self._beat
                     )
                     await send(broker, self._topic, map(messages.despatched, lost))
                     self._tell("sent again", lost)
-                    again_at = time.monotonic() + (0 if lost else POLL)
+                    self._heard = self._heard if lost else heard
                 if time.monotonic() >= beat_at:
                     await send(broker, self._topic, [await role.do(self._heartbeat)])
                     role.works("It sends.", self._link)
@@ -157,28 +179,29 @@ class Sender:
         if time.monotonic() >= self._note_at:
             self._note()
         self._routed = self._routed or self._link in part.routed(office)
-        walked = self._route() if self._routed else 0
+        walked, batch = self._route() if self._routed else (0, [])
         if not (walked or self._more):
             return []
-        batch = self._outgoing.take(office, self._link, self._published)
-        self._more = len(batch) == BATCH
+        if self._more or not batch or batch[0].number != self._last + 1:
+            batch = self._outgoing.take(office, self._link, self._published)
+            self._more = len(batch) == BATCH
+        if batch:
+            self._last = batch[-1].number
         return batch
 
-    def _route(self) -> int:
-        """Give numbers to own entries, if there are new ones; return how many were walked past.
+    def _route(self) -> tuple[int, list[Despatch]]:
+        """Give numbers to own entries, if there are new ones; return what `Router.route` does.
 
         Now and then without any: what was in the way may be gone.
         """
-        own = self._own
-        own.look()
-        last, now = own.last, time.monotonic()
+        last, now = self._own.last, time.monotonic()
         if last <= self._level and now < self._route_at:
-            return 0
+            return 0, []
         self._route_at = now + BEAT
-        walked = self._router.route(self._role.office, self._link)
-        if not walked:
+        walked, given = self._router.route(self._role.office, self._link)
+        if walked < BATCH:
             self._level = last
-        return walked
+        return walked, given
 
     def _note(self) -> None:
         self._note_at = time.monotonic() + NOTE

@@ -124,7 +124,7 @@ class Reader:
                 "read", link=self.link, appended=taken.appended, mark=taken.mark,
                 held=taken.held, dead=[one.reason for one in taken.dead[:5]], **log.about(streams),
             )  # fmt: skip
-            self._role.wake.tell()
+            self._role.grew()
 
     async def _bury(self, dead: Sequence[Dead]) -> None:
         """Put dead letters into their topic, and wait for the broker's word."""

@@ -36,12 +36,9 @@ class Wake:
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Event] = set()
-        self.times = 0
-        """How often it was told."""
 
     def tell(self) -> None:
         """Wake all who wait."""
-        self.times += 1
         for one in self._waiting:
             one.set()
 
@@ -80,6 +77,11 @@ class Role:
     async def do(self, work: Callable[..., T], *words: Any) -> T:
         """Do a piece of store work in the role's thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *words)
+
+    def grew(self) -> None:
+        """Wake who waits for the ledger to grow, where the store does not tell by itself."""
+        if self.office.store.dialect == "sqlite":
+            self.wake.tell()
 
     def close(self) -> None:
         """Wait for the piece of work under way."""

@@ -142,7 +142,14 @@ async def _held(role: Role) -> None:
     """Wait for the lease, and be the role until the worker is to end or the lease is lost."""
     async with AsyncExitStack() as stack:
         entering = asyncio.create_task(
-            stack.enter_async_context(lease(role.office.home, role.name, role.wake.tell))
+            stack.enter_async_context(
+                # One line is told of new entries, not each role's.
+                lease(
+                    role.office.home,
+                    role.name,
+                    role.wake.tell if role.name == "outbox" else None,
+                )
+            )
         )
         ended = asyncio.create_task(role.stop.wait())
         try:

@@ -96,7 +96,7 @@ def test_everything_a_despatch_says_is_in_its_hash() -> None:
 # --- Out -----------------------------------------------------------------------------------
 
 
-def routed(store: Store, limit: int) -> int:
+def routed(store: Store, limit: int) -> list[Despatch]:
     here = link(store)
     with store.reading() as conn:
         lines = links.own_entries(conn, "malakand", here.router, head(conn), limit)
@@ -107,11 +107,13 @@ def routed(store: Store, limit: int) -> int:
 
 def test_registered_despatches_are_read_as_the_ledger_has_them(store: Store) -> None:
     append(store, [*rows(30), *rows(5, "unit-swat.hq"), *rows(70, first=31)])
-    assert [routed(store, 40), routed(store, 1_000), routed(store, 1_000)] == [40, 60, 0]
+    given = [routed(store, 40), routed(store, 1_000), routed(store, 1_000)]
+    assert [len(some) for some in given] == [40, 60, 0]
     with store.reading() as conn:
         whole = links.despatches(conn, LINK, "malakand", 0, 1_000, 1_000)
         part = links.despatches(conn, LINK, "malakand", 38, 50, 7)
     own = [line for line in ledger(store) if line[1].endswith(".malakand")]
+    assert whole == [one for some in given for one in some]
     assert [one.number for one in whole] == list(range(1, 101))
     assert [(one.position, *one[4:7], one.state) for one in whole] == [
         (position, stream, version, name, state) for position, stream, version, name, state in own
@@ -138,7 +140,7 @@ def test_own_entries_are_found_however_many_of_others_lie_between(
 def test_a_register_is_not_carried_on_from_where_another_router_left_it(store: Store) -> None:
     append(store, rows(4))
     here = link(store)
-    assert routed(store, 2) == 2
+    assert len(routed(store, 2)) == 2
     with pytest.raises(Contended, match="Two routers"), store.beside() as tx:
         links.register(tx, here, "malakand", ledger(store), 4)
     assert link(store).registered == 2
@@ -158,14 +160,10 @@ def test_a_link_is_begun_once(store: Store) -> None:
             links.get(conn, "swat")
 
 
-def test_published_only_rises_until_a_person_has_it_sent_again(store: Store) -> None:
+def test_published_only_rises(store: Store) -> None:
     for number, wanted in ((5, 5), (3, 5), (9, 9)):
         with store.beside() as tx:
             links.publish(tx.conn, LINK, number)
-        assert link(store).published == wanted
-    for first, wanted in ((20, 9), (4, 3), (0, 0)):
-        with store.beside() as tx:
-            links.republish(tx.conn, LINK, first)
         assert link(store).published == wanted
 
 
@@ -366,7 +364,7 @@ def test_beside_the_ledger_nobody_waits_for_who_appends(on_postgres: Store) -> N
     append(on_postgres, rows(3))
     with on_postgres.writing() as tx:
         tx.append(rows(1, first=4))
-        assert routed(on_postgres, 10) == 3
+        assert len(routed(on_postgres, 10)) == 3
         with on_postgres.beside() as aside:
             links.publish(aside.conn, LINK, 7)
     assert link(on_postgres).published == 7
