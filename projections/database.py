@@ -43,7 +43,8 @@ def _statement(sql: str, prefix: str) -> TextClause:
     return text(sql.format_map({name: prefix + name for name in NAMES}))
 
 
-Folded = dict[str, tuple[int, Directive]]
+Folded = dict[str, tuple[int, int, Directive]]
+"""By directive: the version of its stream and the position of its last entry, and what it folds to."""
 Kept = dict[tuple[str, int, int], Any]
 
 
@@ -81,7 +82,7 @@ class Database:
     kept: Kept | None = None
     """What is kept of the force, as it was committed; a writer who changes it keeps his own."""
     folded: Folded | None = None
-    """Directives as they were committed, with the version of the stream."""
+    """Directives as they were committed."""
     checkpoints: dict[str, int] | None = None
     """All checkpoints, as they were found and have been marked since."""
     marked: dict[str, int] | None = None
@@ -296,12 +297,13 @@ class Database:
         now = known is None
         if now:
             known = self.upto
-        kept = self.folded if known is None else None
-        if kept is not None:
+        kept = self.folded if now else None
+        before = None if kept is None else kept.get(directive)
+        if before is not None and (known is None or before[1] <= known):
             version = stream_heads(self.conn, [name]).get(name, 0)
-            if kept.get(directive, (-1,))[0] == version:
-                self.directives[directive] = kept[directive][1]
-                return self.directives[directive]
+            if before[0] == version:
+                self.directives[directive] = before[2]
+                return before[2]
         lines = select_stream(self.conn, name)
         waits = waiting(self.conn, [line[0] for line in lines])
         history = [
@@ -312,8 +314,8 @@ class Database:
         folded = DIRECTIVE.fold(history)  # type: ignore[arg-type]  # the stream holds only its facts
         if now:
             self.directives[directive] = folded
-            if kept is not None:
-                kept[directive] = (len(history), folded)
+            if kept is not None and len(history) == len(lines):
+                kept[directive] = (len(lines), lines[-1][0] if lines else 0, folded)
         return folded
 
 

@@ -12,8 +12,8 @@ from domain import relay
 from domain.fact import FOREVER, ClauseId, Micros, UnitId, micros
 from domain.relay import Relay
 from ledger.codec import Entry
-from projections import offices
-from projections.database import ONE_LOOK, Database, Moment, listed
+from projections import offices, population
+from projections.database import Database, Moment, listed
 from projections.tables import columns
 
 
@@ -199,17 +199,14 @@ def unserved(
     db: Database, directive: str, units: Iterable[UnitId], moment: Moment
 ) -> list[UnitId]:
     """Return which of the units, by id, had yet to serve at a moment; none where nobody stood."""
-    rows = db.tuples(
-        f"SELECT name FROM ({db.names}) n WHERE NOT EXISTS (SELECT 1 FROM {{hops}} h"
-        " WHERE h.directive = :d AND h.unit = n.name AND h.served_at <= :t"
-        f" AND h.served_position <= :p {ONE_LOOK})"
-        f" AND EXISTS (SELECT 1 FROM {{roll}} r WHERE r.unit = n.name {ONE_LOOK})",
+    served = db.tuples(
+        "SELECT unit FROM {hops}"
+        " WHERE directive = :d AND served_at <= :t AND served_position <= :p",
         d=directive,
         t=moment.at,
         p=FOREVER if moment.known is None else moment.known,
-        names=listed(units),
     )
-    return sorted(row[0] for row in rows)
+    return population.peopled(db, set(units).difference(row[0] for row in served))
 
 
 def escalated(db: Database, directive: str) -> set[tuple[str, ClauseId, int]]:

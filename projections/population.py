@@ -1,6 +1,6 @@
 """Whom a directive binds, as a condition on the roll. The rule is `domain.population`."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from domain.directive import Directive
 from domain.fact import UnitId
@@ -10,6 +10,18 @@ from projections.database import ONE_LOOK, Database, listed
 
 NOBODY = "false"
 """The condition that no row meets."""
+
+
+def peopled(db: Database, units: Collection[UnitId]) -> list[UnitId]:
+    """Return those of the units, by id, where anybody ever stood: a look at the index for each."""
+    if not units:
+        return []
+    rows = db.tuples(
+        f"SELECT name FROM ({db.names}) n WHERE EXISTS"
+        f" (SELECT 1 FROM {{roll}} r WHERE r.unit = n.name {ONE_LOOK})",
+        names=listed(units),
+    )
+    return sorted(row[0] for row in rows)
 
 
 def matching(
@@ -23,16 +35,11 @@ def matching(
     if order is None:
         return NOBODY, {}
     population = order.population
-    # Units where nobody ever stood are left out by a look at the index: else a database
-    # without statistics on the stage reads the whole roll for them.
-    bound = db.tuples(
-        f"SELECT name FROM ({db.names}) n WHERE EXISTS"
-        f" (SELECT 1 FROM {{roll}} r WHERE r.unit = n.name {ONE_LOOK})",
-        names=listed(eligible(population, tree, units)),
-    )
+    # Else a database without statistics on the stage reads the whole roll for empty units.
+    bound = peopled(db, list(eligible(population, tree, units)))
     if not bound:
         return NOBODY, {}
-    db.stage("seen_units", ("unit",), bound)
+    db.stage("seen_units", ("unit",), ((unit,) for unit in bound))
     # For most of the force the roll is read as it lies, in the order of officers: an index
     # lookup a unit would cost thrice that, and a sort (the plus keeps SQLite from it).
     whole = db.dialect == "sqlite" and len(bound) * 2 > len(tree.units)

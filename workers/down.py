@@ -30,7 +30,7 @@ AGENTS = 1
 """Who read side by side: with more, an offset passes what another has under way."""
 AT_ONCE = 500
 """Messages in one transaction, at most,"""
-WITHIN = 0.02
+WITHIN = 0.1
 """and the seconds in which they gather."""
 STILL = 15.0
 """Seconds in which nothing moves, though there is something to read, until it is begun anew."""
