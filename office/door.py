@@ -11,6 +11,7 @@ conflict is nobody else's.
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +21,12 @@ from office.work import Work
 
 BATCH = 500
 """Jobs in one transaction, at most."""
+GATHER = 0.02
+"""Seconds from the beginning of one transaction to the next, if fewer jobs came since than it held.
+
+Those of whom each goes on when he was answered are back at once, and nobody waits. Those who
+come as they come would have a transaction for every few, and a machine busy with little else.
+"""
 Outcomes = list[bool | str]
 """For each answer of a job: new, known already, or why it is refused."""
 Run = Callable[[Callable[[Work], list[Outcomes]]], list[Outcomes]]
@@ -41,9 +48,14 @@ def committed(run: Run, jobs: Sequence[Job]) -> list[Outcomes | Contended]:
 class Door:
     """Takes jobs from any number of tasks; one thread writes."""
 
-    def __init__(self, run: Run, batch: int = BATCH) -> None:
+    def __init__(self, run: Run, batch: int = BATCH, gather: float = GATHER) -> None:
         self._run = run
         self._batch = batch
+        self._gather = gather
+        self._since = 0
+        """Jobs that came since the last transaction ended."""
+        self._came = asyncio.Event()
+        self._closing = False
         self._queue: asyncio.Queue[tuple[Job, asyncio.Future[Outcomes]] | None] = (
             asyncio.Queue()
         )
@@ -60,6 +72,8 @@ class Door:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._closing = True
+        self._came.set()
         await self._queue.put(None)
         if self._task is not None:
             await self._task
@@ -72,15 +86,20 @@ class Door:
         """
         answer: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
         await self._queue.put((job, answer))
+        self._since += 1
+        self._came.set()
         return await answer
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         last = False
+        due, held = loop.time(), 0
         while not last:
             first = await self._queue.get()
             if first is None:
                 return
+            await self._until(due, held)
+            due = loop.time() + self._gather
             batch = [first]
             while len(batch) < self._batch and not self._queue.empty():
                 more = self._queue.get_nowait()
@@ -89,6 +108,7 @@ class Door:
                     break
                 batch.append(more)
             jobs = [job for job, _ in batch]
+            held = len(jobs)
             try:
                 outcomes = await loop.run_in_executor(self._thread, committed, self._run, jobs)
             except Exception as fault:  # noqa: BLE001 - each sender is told; none is swallowed
@@ -96,6 +116,8 @@ class Door:
                     if not answer.cancelled():
                         answer.set_exception(fault)
                 continue
+            finally:
+                self._since = 0
             for (_, answer), mine in zip(batch, outcomes, strict=True):
                 if answer.cancelled():
                     continue
@@ -103,3 +125,17 @@ class Door:
                     answer.set_exception(mine)
                 else:
                     answer.set_result(mine)
+
+    async def _until(self, due: float, wanted: int) -> None:
+        """Wait until so many jobs have come since the last transaction, or it is time."""
+        loop = asyncio.get_running_loop()
+        while (
+            self._since < wanted
+            and self._queue.qsize() < self._batch
+            and not self._closing
+            and (left := due - loop.time()) > 0
+        ):
+            self._came.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._came.wait()

@@ -197,6 +197,67 @@ async def test_leaving_the_door_answers_all_who_wait(office: Office) -> None:
     assert [await one for one in waiting] == [[True]] * 200
 
 
+# --- Gathering -------------------------------------------------------------------------
+#
+# The door is told to gather for longer than a test may take: what is answered was not kept.
+
+LONG = 600.0
+
+
+async def answered(*submits: asyncio.Task[Outcomes]) -> list[Outcomes]:
+    async with asyncio.timeout(60):
+        return [await one for one in submits]
+
+
+def handed_in(door: Door, *officers: str) -> list[asyncio.Task[Outcomes]]:
+    return [asyncio.create_task(door.submit(job(ask(officer)))) for officer in officers]
+
+
+async def test_who_asks_one_after_the_other_is_not_kept_waiting(office: Office) -> None:
+    writer = Writer(office)
+    async with Door(writer, gather=LONG) as door:
+        for officer in SENDERS[:3]:
+            assert await answered(*handed_in(door, officer)) == [[True]]
+    assert writer.committed == [1, 1, 1]
+
+
+async def test_those_who_come_back_together_go_in_together(office: Office) -> None:
+    writer = Writer(office)
+    async with Door(writer, gather=LONG) as door:
+        for start in range(0, 30, 10):
+            await answered(*handed_in(door, *SENDERS[start : start + 10]))
+    assert writer.committed == [10, 10, 10]
+
+
+async def test_few_wait_for_as_many_as_were_answered_last(office: Office) -> None:
+    writer = Writer(office)
+    async with Door(writer, gather=LONG) as door:
+        await answered(*handed_in(door, *SENDERS[:3]))
+        early = handed_in(door, *SENDERS[3:5])
+        await asyncio.sleep(0.3)
+        assert writer.committed == [3]
+        assert await answered(*early, *handed_in(door, "S-005")) == [[True]] * 3
+    assert writer.committed == [3, 3]
+
+
+async def test_few_wait_no_longer_than_the_door_gathers(office: Office) -> None:
+    writer = Writer(office)
+    async with Door(writer, gather=0.1) as door:
+        await answered(*handed_in(door, *SENDERS[:3]))
+        assert await answered(*handed_in(door, "S-003")) == [[True]]
+    assert writer.committed == [3, 1]
+
+
+async def test_a_door_that_closes_waits_for_nobody(office: Office) -> None:
+    writer = Writer(office)
+    async with asyncio.timeout(60), Door(writer, gather=LONG) as door:
+        await answered(*handed_in(door, *SENDERS[:3]))
+        last = handed_in(door, "S-003")
+        await asyncio.sleep(0.1)
+    assert await answered(*last) == [[True]]
+    assert writer.committed == [3, 1]
+
+
 # --- Another writer --------------------------------------------------------------------
 #
 # Whoever writes holds the store's lock from before he reads, so a batch cannot be overtaken
