@@ -219,6 +219,33 @@ def _directive(stream: str) -> str | None:
     return rest.split(".")[0] if kind in ("directive", "relay") else None
 
 
+class Batch(NamedTuple):
+    """What came over a link."""
+
+    link: str
+    despatches: Sequence[Despatch | Garbage]
+    level: bool
+    """Whether the topic was read to its end."""
+
+
+def take_together(
+    office: Office, batches: Sequence[Batch], effects: Effects = follow
+) -> list[Taken]:
+    """Take in what came over some links, one batch of each, durably, in one transaction.
+
+    What is amiss with one changes nothing for the others.
+    """
+    with office._working() as work:  # noqa: SLF001 - one floor: a command like others
+        gulps = [_Gulp(work, batch.link) for batch in batches]
+        for gulp, batch in zip(gulps, batches, strict=True):
+            gulp.sift(batch.despatches)
+        _append(work, gulps)
+        return [
+            gulp.settle(effects, level=batch.level)
+            for gulp, batch in zip(gulps, batches, strict=True)
+        ]
+
+
 class Inbox:
     """Takes in what a peer sends."""
 
@@ -245,8 +272,8 @@ class Inbox:
             if not (level and _may_follow(here, held) and here.effects < here.received):
                 done = level and _may_follow(here, held)
                 return Taken(0, 0, held, [], here.forked, here.mark, done)
-        with office._working() as work:  # noqa: SLF001 - one floor: a command like others
-            return _Gulp(work, link).take(batch, self._effects, level=level)
+        (taken,) = take_together(office, [Batch(link, batch, level)], self._effects)
+        return taken
 
     def beat(self, office: Office, link: str, heartbeat: Heartbeat, at: datetime) -> Beat:
         """Learn what the peer says of itself; ``at`` is when it was read, by this clock.
@@ -341,12 +368,11 @@ class _Gulp:
         self.fetched = self.here.mark
         self.duplicates = 0
         self.dead: list[Dead] = []
+        self.run: list[Despatch] = []
+        """What is to be appended, then what was."""
 
-    def take(
-        self, batch: Sequence[Despatch | Garbage], effects: Effects, *, level: bool
-    ) -> Taken:
-        """Take the batch in, as the module's head says."""
-        run: list[Despatch] = []
+    def sift(self, batch: Sequence[Despatch | Garbage]) -> None:
+        """Find out what of the batch, and of what is held, is to be appended."""
         old = self._sort(batch)
         if self.forked is None:
             self._compare(old)
@@ -354,7 +380,12 @@ class _Gulp:
             self._fetch()
             following = self._run()
         if self.forked is None:
-            run = self._append(following)
+            self.run = following
+
+    def settle(self, effects: Effects, *, level: bool) -> Taken:
+        """Hold and bury the rest, do what follows, and write down how far it has come."""
+        run = self.run
+        if self.forked is None:
             self._hold()
             self._follow(run, effects, level=level)
         links.bury(self.conn, self.before.link, self.dead, self.work.now)
@@ -469,36 +500,27 @@ class _Gulp:
             links.let_go_of(self.conn, one)
             self.held.discard((one.number, links.digest(one)))
 
-    def _append(self, run: list[Despatch]) -> list[Despatch]:
-        """Append a run with its receipts; return how much of it was appended."""
-        while run:
-            try:
-                positions = self.work.copy(
-                    [(one.stream, one.version, one.name, one.state) for one in run]
-                )
-            except Contended:
-                run = run[: self._taken(run)]
-                continue
-            links.receive(self.work.tx, run, positions, self.work.now)
-            self.here = self.here._replace(
-                mark=run[-1].number,
-                mark_hash=run[-1].hash,
-                last=max(self.here.last, *(one.position for one in run)),
-                received=positions[-1],
-            )
-            for one in run:
-                del self.ahead[one.number]
-            break
-        return run
+    def received(self, upto: int) -> None:
+        """Take note that the run is in the ledger, its last entry at a position."""
+        run = self.run
+        self.here = self.here._replace(
+            mark=run[-1].number,
+            mark_hash=run[-1].hash,
+            last=max(self.here.last, *(one.position for one in run)),
+            received=upto,
+        )
+        for one in run:
+            del self.ahead[one.number]
 
-    def _taken(self, run: Sequence[Despatch]) -> int:
-        """Make a dead letter of the first whose place in its stream is taken; return its index."""
-        keys = [(one.stream, one.version) for one in run]
+    def cut(self) -> None:
+        """End the run before the first whose place in its stream is taken: a dead letter."""
+        keys = [(one.stream, one.version) for one in self.run]
         known = links.entered(self.conn, keys)
         for index, key in enumerate(keys):
             if key in known:
-                self._refuse(run[index], f"another entry is version {key[1]} of {key[0]}")
-                return index
+                self._refuse(self.run[index], f"another entry is version {key[1]} of {key[0]}")
+                self.run = self.run[:index]
+                return
             known.add(key)
         msg = "A run was refused for a place in a stream that none of it takes"
         raise RuntimeError(msg)
@@ -540,6 +562,29 @@ class _Gulp:
             if entries:
                 self.work.follow(effects, entries)
         self.here = here._replace(effects=here.received)
+
+
+def _append(work: Work, gulps: Sequence[_Gulp]) -> None:
+    """Append the runs with their receipts: together, or, where a place is taken, each alone."""
+    gulps = [gulp for gulp in gulps if gulp.run]
+    run = [one for gulp in gulps for one in gulp.run]
+    if not run:
+        return
+    try:
+        positions = work.copy([(one.stream, one.version, one.name, one.state) for one in run])
+    except Contended:
+        if len(gulps) == 1:
+            gulps[0].cut()
+            _append(work, gulps)
+            return
+        for gulp in gulps:
+            _append(work, [gulp])
+        return
+    links.receive(work.tx, run, positions, work.now)
+    end = 0
+    for gulp in gulps:
+        end += len(gulp.run)
+        gulp.received(positions[end - 1])
 
 
 _BROKEN = "broken chain: its hash does not follow from the number before it"

@@ -8,11 +8,12 @@ the others go on.
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from workers.reading import SILENT, Reader, Record
+from workers.reading import SILENT, Reader, Record, read_together
 from workers.role import POLL, Role, cut, delays
 
 AT_ONCE = 5_000
@@ -82,6 +83,20 @@ class Source:
         self.pauses = delays()
 
 
+class Came(NamedTuple):
+    """What came of one link at one look; nothing is something, too."""
+
+    tp: TopicPartition
+    source: Source
+    records: Sequence[Record]
+    first: int | None
+    """The offset of the first."""
+    upto: int | None
+    """The offset after the last."""
+    level: bool
+    """Whether the topic ends there."""
+
+
 class Intake:
     """Reads links with one consumer, until there is another link: then all with another consumer.
 
@@ -121,11 +136,8 @@ class Intake:
                         consumer.seek(tp, source.failed)
                         source.failed = None
                 ahead = self._fetch()  # while what came is taken in
-                for tp, source in self._sources.items():
-                    if time.monotonic() >= source.again_at:
-                        if consumer.paused() and tp in consumer.paused():
-                            consumer.resume(tp)
-                        await self._read(tp, source, found.get(tp, ()))
+                came = [await self._came(tp, found) for tp in self._sources]
+                await self._read([one for one in came if one is not None])
                 await self._commit()
             await self._commit(now=True)
         finally:
@@ -145,30 +157,67 @@ class Intake:
             del self._asked[link]
         return bool(more)
 
-    async def _read(
-        self, tp: TopicPartition, source: Source, records: Sequence[ConsumerRecord]
-    ) -> None:
-        end = self._consumer.highwater(tp)
+    async def _came(
+        self, tp: TopicPartition, found: Mapping[TopicPartition, list[ConsumerRecord]]
+    ) -> Came | None:
+        """Return what came of a link; None while it waits after a fault."""
+        source, consumer = self._sources[tp], self._consumer
+        if time.monotonic() < source.again_at:
+            return None
+        if consumer.paused() and tp in consumer.paused():
+            consumer.resume(tp)
+        records = found.get(tp, [])
+        end = consumer.highwater(tp)
         upto = records[-1].offset + 1 if records else source.next
         if upto is None and end is not None:
-            upto = await self._consumer.position(tp)
-        level = end is not None and upto is not None and upto >= end
+            upto = await consumer.position(tp)
+        return Came(
+            tp,
+            source,
+            [Record(one.headers, one.value) for one in records],
+            records[0].offset if records else None,
+            upto,
+            level=end is not None and upto is not None and upto >= end,
+        )
+
+    async def _read(self, came: Sequence[Came]) -> None:
+        """Take in what came, in one transaction; if that fails, of each link in its own."""
+        full = [one for one in came if one.records]
+        if len(full) > 1 and await self._together(full):
+            came = [one for one in came if not one.records]
+        for one in came:
+            await self._alone(one)
+
+    async def _together(self, full: Sequence[Came]) -> bool:
+        """Take in what came of several links, and tell whether that could be done."""
+        batches = [(one.source.reader, one.records, one.level) for one in full]
         try:
-            await source.reader.read(
-                [Record(one.headers, one.value) for one in records], level=level
-            )
+            await read_together(self._role, batches)
+        except Exception as fault:  # noqa: BLE001 - which of them it is shows when each is alone
+            self._role.log.warning("parted", fault=repr(fault))
+            return False
+        for one in full:
+            await self._taken(one)
+        return True
+
+    async def _alone(self, one: Came) -> None:
+        source = one.source
+        try:
+            await source.reader.read(one.records, level=one.level)
         except Exception as fault:  # noqa: BLE001 - told, counted, tried again; the others go on
             self._role.troubled(fault, source.reader.link)
-            wait = next(source.pauses)
-            source.again_at = time.monotonic() + wait
-            if records:
-                source.failed = records[0].offset
-                self._consumer.pause(tp)
+            source.again_at = time.monotonic() + next(source.pauses)
+            if one.records:
+                source.failed = one.first
+                self._consumer.pause(one.tp)
             return
-        source.pauses = delays()
-        if records:
-            source.next = upto
-        await source.reader.look()
+        await self._taken(one)
+
+    async def _taken(self, one: Came) -> None:
+        one.source.pauses = delays()
+        if one.records:
+            one.source.next = one.upto
+        await one.source.reader.look()
 
     async def _commit(self, *, now: bool = False) -> None:
         if not now and time.monotonic() < self._committed_at + COMMIT:

@@ -15,7 +15,8 @@ from domain.fact import instant
 from domain.office import SKEWED
 from ledger.links import Dead, Despatch, Garbage, Heartbeat
 from office import arrivals, commission, keys
-from office.links import Inbox, Taken
+from office.links import Batch, Inbox, Taken, take_together
+from office.office import Office
 from workers import log, messages
 from workers.messages import Headers, Signed
 from workers.role import Role
@@ -51,18 +52,13 @@ class Reader:
         An empty one does what has waited for that. What is raised left nothing half done: the
         same batch is to be read again.
         """
-        if not records and (self._settled or not level):
-            return
-        taken = await self._role.do(self._take, records, level)
-        if taken.dead:
-            await self._bury(taken.dead)
-        self._settled = taken.level
-        if taken.forked is not None:
-            self._role.fails(f"The link {self.link} is forked: {taken.forked}.", self.link)
-        else:
-            self._role.works("It is read.", self.link)
+        if records or not (self._settled or not level):
+            await read_together(self._role, [(self, records, level)])
 
-    def _take(self, records: Sequence[Record], level: bool) -> Taken:  # noqa: FBT001 - from `do`
+    def opened(
+        self, records: Sequence[Record]
+    ) -> tuple[list[Despatch | Garbage], Heartbeat | None]:
+        """Return what the messages say: despatches and garbage, and the last heartbeat believed."""
         batch: list[Despatch | Garbage] = []
         beat: Heartbeat | None = None
         for headers, value in records:
@@ -72,19 +68,30 @@ class Reader:
                 beat = believed
             elif believed is not None:
                 batch.append(believed)
+        return batch, beat
+
+    def heard(self, beat: Heartbeat | None, taken: Taken, *, level: bool) -> Taken:
+        """Learn what the peer says of itself; then do what has waited for that."""
         office = self._role.office
-        # The despatches first: what a heartbeat announces went out before it.
-        level_now = level and beat is None
-        taken = self._inbox.take(office, self.link, batch, level=level_now)
-        if beat is not None:
-            self._heard = time.monotonic()
-            told = self._inbox.beat(office, self.link, beat, office._clock())  # noqa: SLF001 - by which silence is told
-            self._note(beat.office, round(surely(beat, told.skew)))
-            if level:
-                last = self._inbox.take(office, self.link, [], level=True)
-                taken = taken._replace(level=last.level)
-        self._tell(batch, taken)
+        if beat is None:
+            return taken
+        self._heard = time.monotonic()
+        told = self._inbox.beat(office, self.link, beat, office._clock())  # noqa: SLF001 - by which silence is told
+        self._note(beat.office, round(surely(beat, told.skew)))
+        if level:
+            last = self._inbox.take(office, self.link, [], level=True)
+            taken = taken._replace(level=last.level)
         return taken
+
+    async def done(self, taken: Taken) -> None:
+        """Put dead letters into their topic, and say how the link is."""
+        if taken.dead:
+            await self._bury(taken.dead)
+        self._settled = taken.level
+        if taken.forked is not None:
+            self._role.fails(f"The link {self.link} is forked: {taken.forked}.", self.link)
+        else:
+            self._role.works("It is read.", self.link)
 
     def _note(self, peer: str, seconds: int) -> None:
         """Write down that the peer's clock is off, or agrees again: once for each."""
@@ -109,7 +116,8 @@ class Reader:
             return Garbage(self.link, reason, beat.headers, beat.value)
         return messages.heartbeat(beat)
 
-    def _tell(self, batch: Sequence[Despatch | Garbage], taken: Taken) -> None:
+    def tell(self, batch: Sequence[Despatch | Garbage], taken: Taken) -> None:
+        """Count and log what became of a batch."""
         count = self._role.meters.messages
         for what, number in (
             ("appended", taken.appended),
@@ -147,6 +155,38 @@ class Reader:
         """Let go of the dead-letter topic."""
         if self._graves is not None:
             await self._graves.stop()
+
+
+async def read_together(
+    role: Role, batches: Sequence[tuple[Reader, Sequence[Record], bool]]
+) -> None:
+    """Take batches of several links in, in one transaction: see `Reader.read`."""
+    taken = await role.do(_take, role.office, batches)
+    for (reader, _, _), one in zip(batches, taken, strict=True):
+        await reader.done(one)
+
+
+def _take(
+    office: Office, batches: Sequence[tuple[Reader, Sequence[Record], bool]]
+) -> list[Taken]:
+    opened = [reader.opened(records) for reader, records, _ in batches]
+    # The despatches first: what a heartbeat announces went out before it.
+    given = [
+        Batch(reader.link, batch, level and beat is None)
+        for (reader, _, level), (batch, beat) in zip(batches, opened, strict=True)
+    ]
+    if len(given) == 1:
+        (only,) = given
+        taken = [
+            Inbox(arrivals.follow).take(office, only.link, only.despatches, level=only.level)
+        ]
+    else:
+        taken = take_together(office, given, arrivals.follow)
+    found: list[Taken] = []
+    for (reader, _, level), (batch, beat), one in zip(batches, opened, taken, strict=True):
+        found.append(reader.heard(beat, one, level=level))
+        reader.tell(batch, found[-1])
+    return found
 
 
 def surely(beat: Heartbeat, ahead: float) -> float:

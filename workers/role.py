@@ -24,7 +24,7 @@ from workers.rights import Right
 
 T = TypeVar("T")
 
-POLL = 0.5
+POLL = 1.0
 """Seconds after which a role looks by itself, whether or not it was told."""
 
 SLOWEST = 10.0
