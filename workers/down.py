@@ -21,9 +21,10 @@ from faust.serializers.codecs import Codec
 from faust.types import TP, EventT
 
 from domain.errors import Unavailable
+from workers import messages
 from workers.clock import SWEEP
 from workers.kafka import METADATA_AGE
-from workers.reading import Reader, Record
+from workers.reading import Reader
 from workers.role import Role
 
 AGENTS = 1
@@ -118,15 +119,15 @@ class Down:
 
     async def _take(self, events: Sequence[EventT[Any]]) -> None:
         """Take a batch in; nothing is raised, or Faust would take the batch for done."""
-        messages: list[Any] = [one.message for one in events]
-        records = [Record(one.headers, one.value) for one in messages]
-        end = messages[-1].offset + 1
+        came: list[Any] = [one.message for one in events]
+        said = [messages.read(self.reader.link, one.headers, one.value) for one in came]
+        end = came[-1].offset + 1
         top = self._top()
         level = top is not None and end >= top
         self._idle.clear()
         try:
             await self._role.until_done(
-                partial(self.reader.read, records, level=level), self.reader.link
+                partial(self.reader.read, said, level=level), self.reader.link
             )
             self._next, self._moved_at = end, time.monotonic()
         finally:  # or whoever stops would wait for it

@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from workers.reading import SILENT, Reader, Record, read_together
+from workers import messages
+from workers.messages import Said
+from workers.reading import SILENT, Came, Reader, read_together
 from workers.role import POLL, Role, cut, delays
 
 AT_ONCE = 5_000
@@ -83,18 +85,30 @@ class Source:
         self.pauses = delays()
 
 
-class Came(NamedTuple):
-    """What came of one link at one look; nothing is something, too."""
+class Fetched(NamedTuple):
+    """What was fetched of a link."""
+
+    said: Sequence[Said]
+    first: int
+    """The offset of the first message."""
+    upto: int
+    """The offset after the last."""
+
+
+class Look(NamedTuple):
+    """What one look at a link brought; nothing is something, too."""
 
     tp: TopicPartition
     source: Source
-    records: Sequence[Record]
-    first: int | None
-    """The offset of the first."""
-    upto: int | None
-    """The offset after the last."""
+    fetched: Fetched | None
     level: bool
     """Whether the topic ends there."""
+
+    @property
+    def came(self) -> Came:
+        """What its reader is to read."""
+        said = () if self.fetched is None else self.fetched.said
+        return Came(self.source.reader, said, self.level)
 
 
 class Intake:
@@ -136,8 +150,8 @@ class Intake:
                         consumer.seek(tp, source.failed)
                         source.failed = None
                 ahead = self._fetch()  # while what came is taken in
-                came = [await self._came(tp, found) for tp in self._sources]
-                await self._read([one for one in came if one is not None])
+                looks = [await self._look(tp, found) for tp in self._sources]
+                await self._read([one for one in looks if one is not None])
                 await self._commit()
             await self._commit(now=True)
         finally:
@@ -145,8 +159,23 @@ class Intake:
             for source in self._sources.values():
                 await source.reader.close()
 
-    def _fetch(self) -> asyncio.Task[dict[TopicPartition, list[ConsumerRecord]]]:
-        return asyncio.create_task(self._consumer.getmany(timeout_ms=WAIT, max_records=AT_ONCE))
+    def _fetch(self) -> asyncio.Task[dict[TopicPartition, Fetched]]:
+        return asyncio.create_task(self._fetched())
+
+    async def _fetched(self) -> dict[TopicPartition, Fetched]:
+        found = await self._consumer.getmany(timeout_ms=WAIT, max_records=AT_ONCE)
+        # Beside the role's thread, which waits for the store most of its time.
+        return await asyncio.to_thread(self._opened, found) if found else {}
+
+    def _opened(
+        self, found: Mapping[TopicPartition, Sequence[ConsumerRecord]]
+    ) -> dict[TopicPartition, Fetched]:
+        opened: dict[TopicPartition, Fetched] = {}
+        for tp, records in found.items():
+            link = self._sources[tp].reader.link
+            said = [messages.read(link, one.headers, one.value) for one in records]
+            opened[tp] = Fetched(said, records[0].offset, records[-1].offset + 1)
+        return opened
 
     async def _is_more(self) -> bool:
         if time.monotonic() < self._looked_at + POLL:
@@ -157,66 +186,59 @@ class Intake:
             del self._asked[link]
         return bool(more)
 
-    async def _came(
-        self, tp: TopicPartition, found: Mapping[TopicPartition, list[ConsumerRecord]]
-    ) -> Came | None:
+    async def _look(
+        self, tp: TopicPartition, found: Mapping[TopicPartition, Fetched]
+    ) -> Look | None:
         """Return what came of a link; None while it waits after a fault."""
         source, consumer = self._sources[tp], self._consumer
         if time.monotonic() < source.again_at:
             return None
         if consumer.paused() and tp in consumer.paused():
             consumer.resume(tp)
-        records = found.get(tp, [])
+        fetched = found.get(tp)
         end = consumer.highwater(tp)
-        upto = records[-1].offset + 1 if records else source.next
+        upto = source.next if fetched is None else fetched.upto
         if upto is None and end is not None:
             upto = await consumer.position(tp)
-        return Came(
-            tp,
-            source,
-            [Record(one.headers, one.value) for one in records],
-            records[0].offset if records else None,
-            upto,
-            level=end is not None and upto is not None and upto >= end,
-        )
+        level = end is not None and upto is not None and upto >= end
+        return Look(tp, source, fetched, level)
 
-    async def _read(self, came: Sequence[Came]) -> None:
+    async def _read(self, looks: Sequence[Look]) -> None:
         """Take in what came, in one transaction; if that fails, of each link in its own."""
-        full = [one for one in came if one.records]
+        full = [one for one in looks if one.fetched]
         if len(full) > 1 and await self._together(full):
-            came = [one for one in came if not one.records]
-        for one in came:
+            looks = [one for one in looks if not one.fetched]
+        for one in looks:
             await self._alone(one)
 
-    async def _together(self, full: Sequence[Came]) -> bool:
+    async def _together(self, looks: Sequence[Look]) -> bool:
         """Take in what came of several links, and tell whether that could be done."""
-        batches = [(one.source.reader, one.records, one.level) for one in full]
         try:
-            await read_together(self._role, batches)
+            await read_together(self._role, [one.came for one in looks])
         except Exception as fault:  # noqa: BLE001 - which of them it is shows when each is alone
             self._role.log.warning("parted", fault=repr(fault))
             return False
-        for one in full:
+        for one in looks:
             await self._taken(one)
         return True
 
-    async def _alone(self, one: Came) -> None:
+    async def _alone(self, one: Look) -> None:
         source = one.source
         try:
-            await source.reader.read(one.records, level=one.level)
+            await source.reader.read(one.came.said, level=one.level)
         except Exception as fault:  # noqa: BLE001 - told, counted, tried again; the others go on
             self._role.troubled(fault, source.reader.link)
             source.again_at = time.monotonic() + next(source.pauses)
-            if one.records:
-                source.failed = one.first
+            if one.fetched:
+                source.failed = one.fetched.first
                 self._consumer.pause(one.tp)
             return
         await self._taken(one)
 
-    async def _taken(self, one: Came) -> None:
+    async def _taken(self, one: Look) -> None:
         one.source.pauses = delays()
-        if one.records:
-            one.source.next = one.upto
+        if one.fetched:
+            one.source.next = one.fetched.upto
         await one.source.reader.look()
 
     async def _commit(self, *, now: bool = False) -> None:

@@ -39,6 +39,10 @@ class Signed(NamedTuple):
     headers: Mapping[str, str]
 
 
+Said = Despatch | Signed | Garbage
+"""What a message that came says."""
+
+
 def despatched(one: Despatch) -> Message:
     """Return a despatch's message."""
     return Message(

@@ -18,19 +18,12 @@ from office import arrivals, commission, keys
 from office.links import Batch, Inbox, Taken, take_together
 from office.office import Office
 from workers import log, messages
-from workers.messages import Headers, Signed
+from workers.messages import Said, Signed
 from workers.role import Role
 from workers.sending import producer, send
 
 SILENT = 15.0
 """Seconds without a heartbeat after which the broker is asked whether we may read at all."""
-
-
-class Record(NamedTuple):
-    """A message as the broker gave it."""
-
-    headers: Headers | None
-    value: bytes | None
 
 
 class Reader:
@@ -46,24 +39,21 @@ class Reader:
         self._heard = time.monotonic()
         self._graves: AIOKafkaProducer | None = None
 
-    async def read(self, records: Sequence[Record], *, level: bool) -> None:
+    async def read(self, said: Sequence[Said], *, level: bool) -> None:
         """Take a batch in, durably; ``level``: it ends where the topic ended.
 
         An empty one does what has waited for that. What is raised left nothing half done: the
         same batch is to be read again.
         """
-        if records or not (self._settled or not level):
-            await read_together(self._role, [(self, records, level)])
+        if said or not (self._settled or not level):
+            await read_together(self._role, [Came(self, said, level)])
 
-    def opened(
-        self, records: Sequence[Record]
-    ) -> tuple[list[Despatch | Garbage], Heartbeat | None]:
-        """Return what the messages say: despatches and garbage, and the last heartbeat believed."""
+    def parted(self, said: Sequence[Said]) -> tuple[list[Despatch | Garbage], Heartbeat | None]:
+        """Part despatches and garbage from heartbeats; return the last of these that is believed."""
         batch: list[Despatch | Garbage] = []
         beat: Heartbeat | None = None
-        for headers, value in records:
-            said = messages.read(self.link, headers, value)
-            believed = self._believed(said) if isinstance(said, Signed) else said
+        for one in said:
+            believed = self._believed(one) if isinstance(one, Signed) else one
             if isinstance(believed, Heartbeat):
                 beat = believed
             elif believed is not None:
@@ -157,23 +147,28 @@ class Reader:
             await self._graves.stop()
 
 
-async def read_together(
-    role: Role, batches: Sequence[tuple[Reader, Sequence[Record], bool]]
-) -> None:
+class Came(NamedTuple):
+    """A batch that came over a link."""
+
+    reader: Reader
+    said: Sequence[Said]
+    level: bool
+    """Whether the topic ends there."""
+
+
+async def read_together(role: Role, came: Sequence[Came]) -> None:
     """Take batches of several links in, in one transaction: see `Reader.read`."""
-    taken = await role.do(_take, role.office, batches)
-    for (reader, _, _), one in zip(batches, taken, strict=True):
-        await reader.done(one)
+    taken = await role.do(_take, role.office, came)
+    for batch, one in zip(came, taken, strict=True):
+        await batch.reader.done(one)
 
 
-def _take(
-    office: Office, batches: Sequence[tuple[Reader, Sequence[Record], bool]]
-) -> list[Taken]:
-    opened = [reader.opened(records) for reader, records, _ in batches]
+def _take(office: Office, came: Sequence[Came]) -> list[Taken]:
+    parted = [one.reader.parted(one.said) for one in came]
     # The despatches first: what a heartbeat announces went out before it.
     given = [
-        Batch(reader.link, batch, level and beat is None)
-        for (reader, _, level), (batch, beat) in zip(batches, opened, strict=True)
+        Batch(one.reader.link, batch, one.level and beat is None)
+        for one, (batch, beat) in zip(came, parted, strict=True)
     ]
     if len(given) == 1:
         (only,) = given
@@ -183,9 +178,9 @@ def _take(
     else:
         taken = take_together(office, given, arrivals.follow)
     found: list[Taken] = []
-    for (reader, _, level), (batch, beat), one in zip(batches, opened, taken, strict=True):
-        found.append(reader.heard(beat, one, level=level))
-        reader.tell(batch, found[-1])
+    for one, (batch, beat), appended in zip(came, parted, taken, strict=True):
+        found.append(one.reader.heard(beat, appended, level=one.level))
+        one.reader.tell(batch, found[-1])
     return found
 
 
