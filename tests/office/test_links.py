@@ -1,6 +1,7 @@
 """Links: whatever the wire does, the copies equal the sender's own entries, each once, in order."""
 
 import dataclasses
+import json
 import random
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -22,9 +23,9 @@ from domain.fact import Fact, UnitId, micros
 from ledger import codec, links
 from ledger.codec import Entry, encode
 from ledger.links import Despatch, Garbage, Heartbeat, chained
-from ledger.store import Line, Store, head, select_entries
+from ledger.store import Line, Store, fetch, head, select_entries
 from office.home import Home
-from office.links import Inbox, Outgoing, Resends, Router, Taken, status
+from office.links import Batch, Inbox, Outgoing, Resends, Router, Taken, status, take_together
 from office.office import Office
 from office.questions import recorded_by
 from office.work import Work, working
@@ -507,6 +508,96 @@ def test_a_beat_that_the_peer_had_from_an_earlier_run_makes_no_storm() -> None:
                 given.append(part)
                 resends.sent(*part, 12)
         assert given == [(1, 4)]
+
+
+# --- Several links together ----------------------------------------------------------------
+
+OTHERS = "hazara"
+"""A second link of HQ's, over which orders come that nobody sends on."""
+
+
+def orders_of_hazara(count: int) -> list[Despatch]:
+    """Despatches of another office: orders, numbered and in a sound chain."""
+    found: list[Despatch] = []
+    before = links.NOTHING
+    for number in range(1, count + 1):
+        fact = issued()
+        stream = f"directive-hazara-2020-{number}.hazara"
+        recorded_at = json.loads(encode(fact))["recorded_at"]
+        one = Despatch(
+            OTHERS, number, OTHERS, number, stream, 1, fact.stored, recorded_at, before,
+            encode(fact),
+        )  # fmt: skip
+        before = chained(before, one)
+        found.append(one._replace(hash=before))
+    return found
+
+
+@pytest.fixture
+def both(ends: Ends) -> Ends:
+    with ends.hq.store.writing() as tx:
+        links.begin(tx.conn, OTHERS, OTHERS)
+    return ends
+
+
+def together(
+    hq: End, one: Sequence[Despatch | Garbage], other: Sequence[Despatch | Garbage]
+) -> tuple[Taken, Taken]:
+    batches = [Batch(LINK, one, level=True), Batch(OTHERS, other, level=True)]
+    mine, others = take_together(hq.office, batches, nothing)
+    return mine, others
+
+
+def received(hq: End, link: str) -> list[tuple[int, str]]:
+    """Number and stream of what came over a link, as the register and the ledger have it."""
+    with hq.store.reading() as conn:
+        return fetch(
+            conn,
+            "SELECT r.number, e.originator_id FROM receipts r JOIN stored_events e"
+            " ON e.notification_id = r.position WHERE r.link = ? ORDER BY r.number",
+            link,
+        )
+
+
+def test_what_came_over_two_links_is_taken_in_at_once(both: Ends) -> None:
+    sent, orders = both.region.send(), orders_of_hazara(5)
+    mine, others = together(both.hq, sent[:20], orders)
+    assert (mine.appended, mine.mark, others.appended, others.mark) == (20, 20, 5, 5)
+    mine, others = together(both.hq, sent[15:], orders[3:])
+    assert (mine.appended, mine.duplicates) == (len(sent) - 20, 5)
+    assert (others.appended, others.duplicates, others.level) == (0, 2, True)
+    assert received(both.hq, LINK) == [(one.number, one.stream) for one in sent]
+    assert received(both.hq, OTHERS) == [(one.number, one.stream) for one in orders]
+    assert both.wrong() == []
+    agrees(both.hq.office)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_place_that_is_taken_on_one_link_keeps_nothing_from_another(
+    both: Ends, order: tuple[int, int]
+) -> None:
+    sent, orders = both.region.send(), orders_of_hazara(3)
+    orders[2] = forged(orders[2], orders[1].hash, stream=orders[0].stream)
+    batches = [Batch(LINK, sent, level=True), Batch(OTHERS, orders, level=True)]
+    taken = take_together(both.hq.office, [batches[n] for n in order], nothing)
+    mine, others = (taken[n] for n in order)
+    assert (mine.appended, mine.dead) == (len(sent), [])
+    assert (others.appended, others.mark) == (2, 2)
+    assert [one.reason for one in others.dead] == [
+        f"another entry is version 1 of {orders[0].stream}"
+    ]
+    assert both.wrong() == []
+
+
+def test_a_fork_of_one_link_keeps_nothing_from_another(both: Ends) -> None:
+    sent, orders = both.region.send(), orders_of_hazara(5)
+    other = forged(orders[3], orders[2].hash, state=OTHER)
+    mine, others = together(both.hq, sent, [*orders, other])
+    assert (mine.appended, mine.forked) == (len(sent), None)
+    assert (others.appended, others.mark) == (0, 0)
+    assert others.forked is not None
+    assert received(both.hq, OTHERS) == []
+    assert both.wrong() == []
 
 
 # --- What is no despatch -------------------------------------------------------------------
