@@ -2,7 +2,7 @@
 
 Many submit; one transaction commits what has gathered, up to 500 jobs; each is decided on
 its own and answered on its own, when what it wrote is durable and the projections show it.
-Waiting for the disk is what costs, so the more come at once, the less each of them waits.
+A transaction is what costs, so the more come at once, the less each of them waits.
 
 Safe: a batch that another writer got ahead of is decided again one by one, so one sender's
 conflict is nobody else's.
