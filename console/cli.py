@@ -108,6 +108,12 @@ _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
     (app, "hops", questions.hops, "hops 1/2020"),
     (app, "overdue", questions.overdue, "overdue --unit malakand"),
     (app, "timeline", questions.timeline, "timeline 1/2020 --officer KP-00042"),
+    (
+        app,
+        "proof-of-service",
+        questions.proof_of_service,
+        f"proof-of-service 1/2020 KP-00042 --as-of {_NOON}",
+    ),
     (app, "replay", directives.replay, "replay 1/2020 --speed 4"),
     (
         app,

@@ -471,6 +471,24 @@ def timeline(answer: Answer, zone: tzinfo, width: int) -> str:
     return "\n".join(line(entry, zone, width) for entry in answer["entries"])
 
 
+def proof(answer: Answer, zone: tzinfo, width: int) -> str:
+    """Return a verdict, its reason, and the entries that it rests on, a line each."""
+    verdict = "served" if answer["served"] else "NOT served"
+    head = f"{answer['officer_id']} was {verdict} {answer['number']}."
+    because = textwrap.fill(str(answer["because"]), width)
+    return "\n".join(
+        [
+            head,
+            because,
+            *(
+                ["", timeline({"entries": answer["facts"]}, zone, width)]
+                if answer["facts"]
+                else []
+            ),
+        ]
+    )
+
+
 def line(entry: Answer, zone: tzinfo | None, width: int) -> str:
     """Return an entry as a line: when, what, by which channel, its place in the ledger.
 

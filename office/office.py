@@ -591,6 +591,19 @@ class Office:
                 db, ref, officer=officer, unit=unit, known=known, limit=limit
             )
 
+    def proof_of_service(
+        self,
+        ref: str,
+        officer: str,
+        *,
+        as_of: datetime | None = None,
+        known_at: int | datetime | None = None,
+    ) -> dict[str, Any]:
+        """Tell whether an officer was served, and by which entries."""
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), as_of, known_at)
+            return questions.proof_of_service(db, ref, officer, moment)
+
     def rows(
         self, what: str, ref: str | None = None, as_of: datetime | None = None
     ) -> tuple[list[str], Iterator[list[tuple[Any, ...]]]]:

@@ -12,9 +12,9 @@ from domain.fact import FOREVER, SECOND, Micros, UnitId, instant, micros, words
 from domain.force import Tree
 from domain.relay import Relay
 from ledger import links
-from ledger.codec import encode
+from ledger.codec import Entry, encode
 from ledger.store import head, select_entries
-from projections import directives, force
+from projections import directives, force, proof
 from projections import hops as hops_
 from projections import officers as officers_
 from projections import status as status_
@@ -402,20 +402,39 @@ def timeline(
     for entry in timeline_.entries(db, name, officer=officer, unit=unit, known=known):
         if limit is not None and len(found) >= limit:
             break
-        found.append(
-            {
-                "position": entry.position,
-                "stream": entry.stream,
-                "version": entry.version,
-                "name": entry.fact.stored.split("@")[0],
-                "at": entry.fact.at.astimezone(zone_),
-                "recorded_at": entry.fact.recorded_at.astimezone(zone_),
-                "actor": entry.fact.actor,
-                "channel": entry.fact.channel,
-                "sentence": timeline_.sentence(entry, zone_),
-            }
-        )
+        found.append(_told(entry, zone_))
     return {"directive": name, "known_at": known, "entries": found}
+
+
+def _told(entry: Entry, zone_: ZoneInfo) -> dict[str, Any]:
+    return {
+        "position": entry.position,
+        "stream": entry.stream,
+        "version": entry.version,
+        "name": entry.fact.stored.split("@")[0],
+        "at": entry.fact.at.astimezone(zone_),
+        "recorded_at": entry.fact.recorded_at.astimezone(zone_),
+        "actor": entry.fact.actor,
+        "channel": entry.fact.channel,
+        "sentence": timeline_.sentence(entry, zone_),
+    }
+
+
+def proof_of_service(db: Database, ref: str, officer: str, asked: Moment) -> dict[str, Any]:
+    """Tell whether an officer was served by a moment, why, and by which entries, in their order."""
+    name = directives.find(db, ref)
+    zone_ = zone(db)
+    found = proof.proof(db, name, officer, asked, zone_)
+    return {
+        "directive": name,
+        "number": db.directive(name).number,
+        "officer_id": officer,
+        "as_of": _at(asked.at, zone_),
+        "known_at": asked.known,
+        "served": found.served,
+        "because": found.because,
+        "facts": [_told(entry, zone_) for entry in found.entries],
+    }
 
 
 def export(

@@ -3,7 +3,7 @@
 In: the ledger itself, by stream. Out: entries, each with a sentence that a person can read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import assert_never
 
@@ -30,6 +30,13 @@ def entries(
         ranges.append(f"service-{name}.{officer + '.' if officer else ''}")
     else:
         ranges[2] = f"roll_call-{unit}."
+    for entry in written(db, ranges, known):
+        if _concerns(entry.fact, name, officer):
+            yield entry
+
+
+def written(db: Database, ranges: Sequence[str], known: int | None = None) -> Iterator[Entry]:
+    """Yield the entries of all streams whose names begin so, oldest first."""
     where = " OR ".join(
         f"(originator_id >= :from_{n} AND originator_id < :to_{n})" for n in range(len(ranges))
     )
@@ -51,9 +58,7 @@ def entries(
         for position, stream, version, topic, state in page:
             if position in waits:
                 continue
-            entry = Entry(position, stream, version, decode(topic, bytes(state)))
-            if _concerns(entry.fact, name, officer):
-                yield entry
+            yield Entry(position, stream, version, decode(topic, bytes(state)))
         if len(page) < _PAGE:
             return
         after = page[-1][0]

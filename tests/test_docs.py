@@ -211,6 +211,7 @@ ASKED: dict[str, list[str]] = {
     "farman hops": ["hops 1/2020"],
     "farman overdue": [f"overdue --as-of {NEXT_NOON}"],
     "farman timeline": ["timeline 1/2020"],
+    "farman proof-of-service": ["proof-of-service 1/2020 C-1"],
     "farman replay": ["replay 1/2020"],
     "farman tick": ["tick"],
     "farman export": ["export 1/2020 --what standing --format csv --out x.csv"],

@@ -138,6 +138,29 @@ def overdue(ctx: typer.Context, unit: UnitOption = None, as_of: AsOf = None) -> 
     this.answer(answer, tables.overdue(answer, tree, zone))
 
 
+def proof_of_service(
+    ctx: typer.Context,
+    ref: Ref,
+    officer: Annotated[str, typer.Argument(help="His id.", metavar="OFFICER")],
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+) -> None:
+    """Prove that an officer was served, or tell why he was not.
+
+    With the entries that say so: the issue, each desk on the way, the roll, his own answers.
+    """
+    this = call(ctx)
+    with this.office() as office:
+        answer = office.proof_of_service(
+            ref,
+            officer,
+            as_of=this.instant(as_of, "--as-of"),
+            known_at=this.known(known_at),
+        )
+        zone = office.timezone
+    this.answer(answer, tables.proof(answer, zone, output.screen().width))
+
+
 def timeline(
     ctx: typer.Context,
     ref: Ref,

@@ -294,6 +294,21 @@ def test_officers_a_page_at_a_time(issued: Farman) -> None:
     assert rest["next"] is None
 
 
+def test_a_proof_of_service_tells_the_verdict_why_and_by_which_entries(issued: Farman) -> None:
+    served = issued("proof-of-service", "1/2020", "C-1", "--json").json
+    assert set(served) >= {"directive", "officer_id", "as_of", "served", "because", "facts"}
+    assert served["served"] is True
+    entries = issued("timeline", "1/2020", "--officer", "C-1", "--json").json["entries"]
+    assert all(set(fact) == set(entries[0]) for fact in served["facts"])
+    assert {one["position"] for one in entries} <= {one["position"] for one in served["facts"]}
+    nobody = issued("proof-of-service", "1/2020", "nobody", "--json")
+    assert nobody.code == 5
+    early = issued(
+        "proof-of-service", "1/2020", "C-1", "--as-of", "2019-06-01T00:00:00+05:00", "--json"
+    ).json
+    assert (early["served"], early["facts"]) == (False, [])
+
+
 def test_hops_overdue_and_timeline(issued: Farman) -> None:
     hops = issued("hops", "1/2020", "--json").json["hops"]
     assert {hop["unit"] for hop in hops} == {"hq", "malakand", "swat", "swat-saidu", "hazara"}

@@ -27,6 +27,7 @@ QUESTIONS = [
     ("hops", "1/2020"),
     ("overdue", "--as-of", NEXT_NOON),
     ("timeline", "1/2020"),
+    ("proof-of-service", "1/2020", "C-1"),
     ("doctor",),
     ("rebuild", "--check"),
     ("tick",),
