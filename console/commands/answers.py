@@ -109,7 +109,7 @@ def contest(
     at: At = None,
     channel: Through = "desk",
 ) -> None:
-    """Contest a directive for an officer, or decide his contest.
+    """Enter an officer's contest of a directive, or decide it.
 
     --reason contests; --decide with --by decides. A contest stops no deadline.
     """

@@ -44,7 +44,7 @@ def amend(
     ] = False,
     at: At = None,
 ) -> None:
-    """Change a directive's subject, clauses or text by a new file.
+    """Change a directive's subject, clauses or text by file.
 
     Nothing is wiped: answers given stay as they are. Only a material amendment asks for new
     ones.

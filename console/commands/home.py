@@ -18,7 +18,7 @@ def init(
         str, typer.Option("--office", help="The office's name; directives' ids begin with it.")
     ] = "hq",
 ) -> None:
-    """Make a home: the folder where an office keeps its ledger.
+    """Make a home: the folder that keeps an office's ledger.
 
     It is ./farman-home, or where --home or FARMAN_HOME says. The ledger is one SQLite file
     in it, or a PostgreSQL database that FARMAN_STORE names. Doing it again changes nothing.
@@ -47,7 +47,7 @@ def init(
 
 
 def doctor(ctx: typer.Context) -> None:
-    """Show the settings in effect, and check that all is in order.
+    """Show the settings in effect, and look for faults.
 
     Passwords are masked. Exits with 1 when a check fails; each failing one says what to do.
     """
@@ -79,7 +79,7 @@ def rebuild(
         typer.Option("--check", help="Only compare with what the ledger says; change nothing."),
     ] = False,
 ) -> None:
-    """Make every projection anew from the ledger, or check them.
+    """Make every projection anew, or check them all.
 
     They are made beside the live ones and swapped. With --check they are folded into an empty
     store and compared by digest; exits with 1, naming the first row that differs, when one is

@@ -98,7 +98,7 @@ def officers(
         int, typer.Option("--limit", help="Officers on a page.", min=1, max=10_000)
     ] = 100,
 ) -> None:
-    """List how each officer stands with a directive, page by page."""
+    """List how each officer stands, page by page."""
     this = call(ctx)
     with this.office() as office:
         answer = office.officers(
@@ -145,7 +145,7 @@ def proof_of_service(
     as_of: AsOf = None,
     known_at: KnownAt = None,
 ) -> None:
-    """Prove that an officer was served, or tell why he was not.
+    """Prove that an officer was served, or tell why not.
 
     With the entries that say so: the issue, each desk on the way, the roll, his own answers.
     """
