@@ -475,18 +475,10 @@ def proof(answer: Answer, zone: tzinfo, width: int) -> str:
     """Return a verdict, its reason, and the entries that it rests on, a line each."""
     verdict = "served" if answer["served"] else "NOT served"
     head = f"{answer['officer_id']} was {verdict} {answer['number']}."
-    because = textwrap.fill(str(answer["because"]), width)
-    return "\n".join(
-        [
-            head,
-            because,
-            *(
-                ["", timeline({"entries": answer["facts"]}, zone, width)]
-                if answer["facts"]
-                else []
-            ),
-        ]
-    )
+    lines = [head, textwrap.fill(str(answer["because"]), width)]
+    if answer["facts"]:
+        lines += ["", timeline({"entries": answer["facts"]}, zone, width)]
+    return "\n".join(lines)
 
 
 def line(entry: Answer, zone: tzinfo | None, width: int) -> str:

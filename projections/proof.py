@@ -14,7 +14,7 @@ from domain import relay
 from domain.cascade import scope
 from domain.directive import Directive
 from domain.errors import Unknown
-from domain.fact import FOREVER, Micros, UnitId, instant
+from domain.fact import FOREVER, Fact, Micros, UnitId, instant
 from domain.force import Tree
 from domain.population import matches, spared
 from ledger.codec import Entry, decode
@@ -27,6 +27,7 @@ from projections.tables import FIELDS
 from projections.timeline import written
 
 _STEPS = (relay.Received, relay.ReceivedAgain, relay.Acknowledged, relay.Forwarded)
+_WORDS = (directives.Issued, directives.Amended)
 _ENDS = (directives.Superseded, directives.Withdrawn)
 
 
@@ -106,20 +107,18 @@ class _Case:
 
     def _served(self, unit: UnitId, at: Micros, position: int) -> Proof:
         senders = {
-            row[0]: row[1]
-            for row in self.db.tuples(
-                "SELECT unit, sender FROM {hops} WHERE directive = :d", d=self.name
-            )
+            unit: relay_.sender for unit, relay_ in hops.relays(self.db, self.name).items()
         }
         way = [unit]
         while (sender := senders.get(way[-1])) in senders and sender not in way:
-            way.append(sender)  # type: ignore[arg-type]  # it is among the units
+            way.append(sender)
         then = self._stood(at)
         entries = [
             *self._of_directive(at),
             *(entry for entry in self._steps(way, at) if entry.position < position),
             *self._at([position, *then.said("unit")]),
-            *self._answers(),
+            # His own words: who answered has had it.
+            *self._written([f"service-{self.name}.{self.id}."], self.moment.at),
         ]
         by = f", which had it by way of {', '.join(reversed(way[1:]))}" if way[1:] else ""
         return Proof(
@@ -128,22 +127,11 @@ class _Case:
             entries=_ordered(entries),
         )
 
-    def _answers(self) -> list[Entry]:
-        """Return his own words: who answered has had it."""
-        return [
-            entry
-            for entry in written(
-                self.db, [f"service-{self.name}.{self.id}."], self.moment.known
-            )
-            if entry.fact.at <= instant(self.moment.at)
-        ]
-
     # -- not served
 
     def _not_served(self) -> Proof:
         at = self.moment.at
         directive, officer = self.directive, self._stood(at)
-        base = self._of_directive(at)
         state = directive.state_at(at)
         if state == "not_issued":
             when = f" before {self.hour(directive.issued_at)}" if directive.versions else ""
@@ -153,8 +141,9 @@ class _Case:
             return Proof(
                 served=False,
                 because=f"{self.name} was {state} on {ended}, before {self.id} was served.",
-                entries=_ordered([*base, *self._ended()]),
+                entries=self._of_directive(at, (*_WORDS, *_ENDS)),
             )
+        base = self._of_directive(at)
         reason, fields = self._not_bound(officer)
         if reason:
             placed = [n for field in fields for n in officer.said(field)]
@@ -212,6 +201,8 @@ class _Case:
     def _on_its_way(self, unit: UnitId) -> tuple[str, list[UnitId]]:
         """Return whose desk it lies on, and the units that it came through."""
         relays = hops.relays(self.db, self.name, self.moment)
+        line = list(self.tree.above(unit))
+        way = [above for above in line if above in relays]
         here = relays.get(unit)
         if here is not None and here.served_at is not None:
             return (
@@ -220,13 +211,10 @@ class _Case:
                 if self.directive.order is not None and not self.directive.order.standing
                 else f"{unit} served it on {self.hour(here.served_at)}; {self.id} came later and "
                 "is yet to be served."
-            ), self._above(unit, relays.keys())
-        above: UnitId | None = unit
-        before = unit
-        while above is not None and above not in relays:
-            before, above = above, self.tree.units[above].parent
-        if above is None:
+            ), way
+        if not way:
             return f"{self.name} has reached no unit above {self.id} yet.", []
+        above = way[0]
         relay_ = relays[above]
         since = self.hour(relay_.received_at or self.moment.at)
         held = held_by(self.tree, above)
@@ -241,22 +229,11 @@ class _Case:
         lacks = (
             "which has yet to serve it"
             if above == unit
-            else f"which has yet to send it to {before}"
+            else f"which has yet to send it to {line[line.index(above) - 1]}"
         )
-        return f"It lies with {above} since {since}, on {desk}, {lacks}.", self._above(
-            above, relays.keys()
-        )
+        return f"It lies with {above} since {since}, on {desk}, {lacks}.", way
 
     # -- entries
-
-    def _above(self, unit: UnitId, known: Collection[UnitId]) -> list[UnitId]:
-        way: list[UnitId] = []
-        above: UnitId | None = unit
-        while above is not None:
-            if above in known:
-                way.append(above)
-            above = self.tree.units[above].parent
-        return way
 
     def _stood(self, at: Micros) -> _Officer:
         """Return him as he stood at an instant, by all that is known."""
@@ -273,31 +250,23 @@ class _Case:
             int(now["gone"] or 0),  # type: ignore[call-overload]
         )
 
-    def _of_directive(self, at: Micros) -> list[Entry]:
-        return [
-            entry
-            for entry in written(self.db, [f"directive-{self.name}."], self.moment.known)
-            if entry.fact.at <= instant(at)
-            and isinstance(entry.fact, directives.Issued | directives.Amended)
-        ]
-
-    def _ended(self) -> list[Entry]:
-        return [
-            entry
-            for entry in written(self.db, [f"directive-{self.name}."], self.moment.known)
-            if isinstance(entry.fact, _ENDS)
-        ]
-
-    def _steps(self, way: Sequence[UnitId], at: Micros) -> list[Entry]:
-        """Return what happened to the directive on the desks of these units."""
-        if not way:
-            return []
-        ranges = [f"relay-{self.name}.{unit}." for unit in way]
+    def _written(
+        self, ranges: Sequence[str], at: Micros, kinds: tuple[type[Fact], ...] = (Fact,)
+    ) -> list[Entry]:
+        """Return what had happened by an instant, of these kinds, in streams that begin so."""
         return [
             entry
             for entry in written(self.db, ranges, self.moment.known)
-            if isinstance(entry.fact, _STEPS) and entry.fact.at <= instant(at)
+            if entry.fact.at <= instant(at) and isinstance(entry.fact, kinds)
         ]
+
+    def _of_directive(self, at: Micros, kinds: tuple[type[Fact], ...] = _WORDS) -> list[Entry]:
+        return self._written([f"directive-{self.name}."], at, kinds)
+
+    def _steps(self, way: Sequence[UnitId], at: Micros) -> list[Entry]:
+        """Return what happened to the directive on the desks of these units."""
+        ranges = [f"relay-{self.name}.{unit}." for unit in way]
+        return self._written(ranges, at, _STEPS) if ranges else []
 
     def _at(self, positions: Collection[int]) -> list[Entry]:
         return [

@@ -3,7 +3,7 @@
 import re
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,12 +49,6 @@ def differences(store: Store) -> list[str | None]:
     _, compared = rebuild.check(store)
     assert [one.name for one in compared] == list(PROJECTIONS)
     return [one.difference for one in compared if not one.same]
-
-
-@pytest.fixture
-def office(tmp_path: Path, store_url: str) -> Iterator[Office]:
-    with manned(tmp_path / "home", store_url) as opened:
-        yield opened
 
 
 # --- Rebuild equals live ---------------------------------------------------------------

@@ -41,7 +41,6 @@ from tests.projections.small import (
     after,
     described,
     listed,
-    manned,
     opened,
     order,
     terms,
@@ -49,12 +48,6 @@ from tests.projections.small import (
 )
 
 REF = "hq-2020-1"
-
-
-@pytest.fixture
-def office(tmp_path: Path, store_url: str) -> Iterator[Office]:
-    with manned(tmp_path / "home", store_url) as opened_:
-        yield opened_
 
 
 @pytest.fixture
