@@ -118,9 +118,8 @@ def watch(home: Path, ref: str, count: str) -> Result:
         print(flush=True, file=sys.stderr)
         while not seen or seen[-1][1] < int(count):
             list(line.notifies(timeout=1.0, stop_after=1))
-            time.sleep(
-                LOOK
-            )  # to ask at each word would take the processor from what is measured
+            # To ask at each word would take the processor from what is measured.
+            time.sleep(LOOK)
             found = office.status(ref)["acknowledged"]
             seen.append((time.time(), found))
     return {"seen": seen}

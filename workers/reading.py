@@ -60,6 +60,12 @@ class Reader:
                 batch.append(believed)
         return batch, beat
 
+    def take(self, batch: Batch) -> Taken:
+        """Take a batch in, alone."""
+        return self._inbox.take(
+            self._role.office, batch.link, batch.despatches, level=batch.level
+        )
+
     def heard(self, beat: Heartbeat | None, taken: Taken, *, level: bool) -> Taken:
         """Learn what the peer says of itself; then do what has waited for that."""
         office = self._role.office
@@ -170,15 +176,15 @@ def _take(office: Office, came: Sequence[Came]) -> list[Taken]:
         Batch(one.reader.link, batch, one.level and beat is None)
         for one, (batch, beat) in zip(came, parted, strict=True)
     ]
-    if len(given) == 1:
-        (only,) = given
-        taken = [
-            Inbox(arrivals.follow).take(office, only.link, only.despatches, level=only.level)
-        ]
-    else:
-        taken = take_together(office, given, arrivals.follow)
+    # A heartbeat alone takes no writer's lock.
+    full = [batch for batch in given if batch.despatches]
+    taken: dict[str, Taken] = {}
+    if len(full) > 1:
+        together = take_together(office, full, arrivals.follow)
+        taken = {batch.link: one for batch, one in zip(full, together, strict=True)}
     found: list[Taken] = []
-    for one, (batch, beat), appended in zip(came, parted, taken, strict=True):
+    for one, (batch, beat), mine in zip(came, parted, given, strict=True):
+        appended = taken.get(mine.link) or one.reader.take(mine)
         found.append(one.reader.heard(beat, appended, level=one.level))
         one.reader.tell(batch, found[-1])
     return found
