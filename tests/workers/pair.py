@@ -40,7 +40,7 @@ from workers.role import Role, Wake
 LINK = "malakand"
 SAIDU = UnitId("swat-saidu")
 FARMAN = Path(sys.executable).with_name("farman")
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds for what takes a few, on a machine that has much else to do."""
 
 
