@@ -206,9 +206,14 @@ class Pair:
         return down + up
 
     def is_level(self) -> bool:
-        """Whether both ends have all that the other wrote, by their ledgers."""
-        return self.wrong() == [] and all(
-            row["effects_wait"] is False for end in self.ends for row in told(end)
+        """Whether both ends have all that the other wrote, by their ledgers.
+
+        What follows from what came may be written between two looks, so it is looked twice.
+        """
+        return (
+            self.wrong() == []
+            and all(row["effects_wait"] is False for end in self.ends for row in told(end))
+            and self.wrong() == []
         )
 
     def settle(self) -> None:
