@@ -81,6 +81,12 @@ _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
         directives.acknowledge_relay,
         "relay acknowledge 1/2020 swat --by dpo-swat",
     ),
+    (
+        _relay,
+        "tighten",
+        directives.tighten_relay,
+        "relay tighten 1/2020 swat --clause quit --within PT12H",
+    ),
     (app, "read", answers.read, "read 1/2020 KP-00042 --channel phone"),
     (app, "ack", answers.ack, f"ack 1/2020 KP-00042 --channel paper --at {_NOON}"),
     (app, "comply", answers.comply, 'comply 1/2020 KP-00042 --evidence "screenshot 12"'),

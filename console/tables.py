@@ -414,10 +414,35 @@ def hops(answer: Answer, tree: "Tree", zone: tzinfo) -> Drawing:
             f"{words.several(len(by_unit), 'unit')} received it: {done:,} acknowledged, "
             f"{passed:,} passed it on; + still waits for the desk."
         )
+        for hop in answer["hops"]:
+            if hop["holds"]:
+                console.print(_held(hop, tree, zone), style="yellow")
         for line in stale(answer, tree, zone):
             console.print(line, style="yellow")
 
     return draw
+
+
+def _held(hop: Answer, tree: "Tree", zone: tzinfo) -> str:
+    """Tell on whose desk a branch lies, and who waits for it."""
+    desk, last = hop["held_by"], hop["reminded_at"]
+    if desk is None:
+        whose = "no desk"
+    elif desk["officer_id"] is None:
+        whose = f"{desk['post']}, vacant since {words.hour(desk['vacant_since'], zone)}"
+    else:
+        whose = f"{desk['post']} ({desk['officer_id']})"
+    reminded = (
+        ""
+        if last is None
+        else f" Reminded {words.several(hop['reminders'], 'time')}, last {words.hour(last, zone)}."
+    )
+    return (
+        f"{words.named(tree.units[hop['unit']].name)} holds it since "
+        f"{words.hour(hop['received_at'], zone)}: {whose}. For it wait "
+        f"{words.several(hop['waiting_units'], 'unit')} and "
+        f"{words.several(hop['waiting_officers'], 'officer')}.{reminded}"
+    )
 
 
 def _waited(hop: Answer) -> str:

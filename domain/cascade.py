@@ -65,6 +65,20 @@ def scope(directive: Directive, tree: Tree) -> frozenset[UnitId]:
     return now if directive.order.standing else now & directive.scope
 
 
+def serving(
+    directive: Directive, tree: Tree, received: Collection[UnitId]
+) -> frozenset[UnitId]:
+    """Return the units that serve: those it is to reach, and those that have it already.
+
+    A unit that has received serves, wherever it stands by then. The issuing unit's own relay is
+    no receipt: it serves only if it is addressed.
+    """
+    has = frozenset(received)
+    if directive.unit is not None and directive.unit not in directive.scope:
+        has -= {directive.unit}
+    return scope(directive, tree) | has
+
+
 def next_action(
     directive: Directive,
     tree: Tree,
@@ -122,12 +136,13 @@ def next_action(
             return Forward((hops[-1],))
     if hops:
         return Forward(tuple(hops))
+    serves = serving(directive, tree, relays)
     to_serve = tuple(
         (unit, relay.forwarded_at)
         for unit, relay in sorted(relays.items())
         if relay.forwarded_at is not None
         and relay.served_at is None
-        and unit in reach
+        and unit in serves
         and unit in mustered
         and (hosted is None or unit in hosted)
     )

@@ -3,11 +3,11 @@
 A duration is exact: ``P7D`` is 168 hours, so a due time never depends on a calendar.
 """
 
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt, model_validator
 
-from domain.fact import SECOND, Micros, micros
+from domain.fact import SECOND, ClauseId, Micros, micros
 
 Clock: TypeAlias = Literal["issue", "receipt", "service"]
 
@@ -30,6 +30,43 @@ class Due(BaseModel):
             msg = "a due time is either an instant or a duration from a clock"
             raise ValueError(msg)
         return self
+
+    def words(self) -> str:
+        """Return it as a person says it: “within 3 days of the service”."""
+        if self.at is not None:
+            return f"by {self.at.isoformat()}"
+        of = {"issue": "the issue", "receipt": "the receipt", "service": "the service"}
+        return f"within {span(self.within or 0)} of {of[self.clock or 'issue']}"
+
+    def looser(self, other: "Due") -> bool | None:
+        """Tell whether this leaves more time than ``other``; None if their clocks differ."""
+        if (self.at is None) != (other.at is None) or self.clock != other.clock:
+            return None
+        if self.at is not None and other.at is not None:
+            return self.at > other.at
+        return (self.within or 0) > (other.within or 0)
+
+
+class Shorter(NamedTuple):
+    """A deadline that a unit on the way down has shortened, for all that it and those below serve."""
+
+    clause: ClauseId
+    since: Micros
+    """When it was shortened: nobody is late by it before that."""
+    due: Due
+
+
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+
+
+def span(seconds: int) -> str:
+    """Return a duration as a person says it: “1 day 6 hours”."""
+    said: list[str] = []
+    for size, name in _UNITS:
+        count, seconds = divmod(seconds, size)
+        if count:
+            said.append(f"{count:,} {name}{'s' if count > 1 else ''}")
+    return " ".join(said) or "no time"
 
 
 def due_at(

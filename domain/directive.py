@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, TypeAlias, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from domain.authority import Authority
 from domain.deadline import Due
 from domain.decider import Decider
 from domain.errors import CorruptStream, Refused
@@ -144,6 +145,14 @@ class Issued(Fact):
     """SHA-256 of the file, hex: what was issued, to the byte."""
 
 
+class Authorised(Fact):
+    """What the issue stood on: who held the issuing post, in which charge and rank."""
+
+    stored: ClassVar[str] = "directive.authorised@1"
+    authority: Authority
+    """Over the unit that the addressees have in common; its line ends at the issuer's own."""
+
+
 class Amended(Fact):
     """The directive's terms changed; a material change asks every officer again."""
 
@@ -168,7 +177,7 @@ class Withdrawn(Fact):
     reason: str
 
 
-Event: TypeAlias = Issued | Amended | Superseded | Withdrawn
+Event: TypeAlias = Issued | Authorised | Amended | Superseded | Withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +207,8 @@ class Directive:
     ended_at: Micros | None = None
     ended: Literal["superseded", "withdrawn"] | None = None
     successor: DirectiveId | None = None
+    authority: Authority | None = None
+    """What its issue stood on."""
 
     def version_at(self, at: Micros) -> Version:
         """Return the wording in force at an instant; before the issue, the first."""
@@ -211,6 +222,14 @@ class Directive:
         """Return the version from which answers count at an instant: the last material one."""
         return max(
             (v for v in self.versions if v.since <= at and (v.material or v.number == 1)),
+            key=lambda v: v.number,
+            default=self.versions[0],
+        )
+
+    def asked_by(self, number: int) -> Version:
+        """Return the version from which answers to one count: the last material one up to it."""
+        return max(
+            (v for v in self.versions if v.number <= number and (v.material or v.number == 1)),
             key=lambda v: v.number,
             default=self.versions[0],
         )
@@ -231,6 +250,7 @@ class Issue:
     fact: Issued
     commanded: frozenset[UnitId]
     """The units under the issuing post's command at that instant."""
+    authority: Authorised
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +280,7 @@ def decide(command: Command, state: Directive) -> Sequence[Event]:
 
     """
     match command:
-        case Issue(fact, commanded):
+        case Issue(fact, commanded, authority):
             if state.versions:
                 return ()
             outside = [unit for unit in fact.order.addressees if unit not in commanded]
@@ -269,7 +289,7 @@ def decide(command: Command, state: Directive) -> Sequence[Event]:
                     f"{fact.order.issuer} does not command {', '.join(outside)}: "
                     "a post issues only to units under its command."
                 )
-            return (fact,)
+            return (fact, authority)
         case Amend(at, fact):
             _must_be_in_force(state, at)
             latest = state.versions[-1]
@@ -324,6 +344,8 @@ def evolve(state: Directive, event: Event) -> Directive:
                     ),
                 ),
             )
+        case Authorised() if state.versions and state.authority is None:
+            return replace(state, authority=event.authority)
         case Amended() if state.versions:
             version = Version(event.version, at, event.material, event.text, event.terms)
             return replace(state, versions=(*state.versions, version))

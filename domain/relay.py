@@ -3,17 +3,22 @@
 Stream: ``relay-{directive}.{unit}.{office}``
 Story: received (once; a later receipt is only noted), acknowledged by a desk, forwarded to
 the units below, served on the officers posted there. Where an acknowledgement is awaited
-and the desk is vacant, it is forwarded by rule when its grace has run out.
+and the desk is vacant, it is forwarded by rule when its grace has run out. On its way a unit
+may tighten a clause for itself and all below it, never relax one (DESIGN 4, rule 2).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeAlias, assert_never
 
+from domain.authority import Authority
+from domain.deadline import Due
 from domain.decider import Decider
 from domain.errors import CorruptStream, Refused
-from domain.fact import ClauseId, Fact, Micros, OfficerId, PostId, UnitId, instant, micros
+from domain.fact import HOUR, ClauseId, Fact, Micros, OfficerId, PostId, UnitId, instant, micros
 
+EVERY: Micros = 24 * HOUR
+"""Between two reminders of the same unit, at least."""
 SERVED_AT_ONCE = 1_000
 """Officers in one fact of service, at most."""
 
@@ -67,11 +72,31 @@ class OfficersServed(Fact):
 
 
 class Reminded(Fact):
-    """A held desk that has not acknowledged within the grace was reminded."""
+    """Who holds the desk that has not acknowledged within the grace was reminded, once a day."""
 
     stored: ClassVar[str] = "relay.reminded@1"
     post: PostId
     officer: OfficerId
+
+
+class ClauseTightened(Fact):
+    """The unit shortened a clause's deadline, or closed an open exception, for all below it too."""
+
+    stored: ClassVar[str] = "relay.clause_tightened@1"
+    clause: ClauseId
+    due: Due | None = None
+    """The deadline from then on; None where an exception was closed."""
+    closed: bool
+    """Whether nobody registers under the exception any more."""
+    was: Due | None = None
+    """The deadline that held here before; None if there was none."""
+    version: int
+    """The directive's version that it was said of."""
+    text: str
+    """SHA-256 of that wording."""
+    authority: Authority
+    units: tuple[UnitId, ...]
+    """The unit and all below it, as the tree stood."""
 
 
 class Escalated(Fact):
@@ -93,7 +118,14 @@ class Escalated(Fact):
 
 
 Event: TypeAlias = (
-    Received | ReceivedAgain | Acknowledged | Forwarded | OfficersServed | Reminded | Escalated
+    Received
+    | ReceivedAgain
+    | Acknowledged
+    | Forwarded
+    | OfficersServed
+    | ClauseTightened
+    | Reminded
+    | Escalated
 )
 
 
@@ -108,7 +140,10 @@ class Relay:
     forwarded_at: Micros | None = None
     forwarded_to: frozenset[UnitId] = frozenset()
     served_at: Micros | None = None
-    reminded: bool = False
+    reminders: int = 0
+    """How many there were; nothing resets it, whoever holds the desk."""
+    reminded_at: Micros | None = None
+    """The last."""
     escalated: frozenset[tuple[ClauseId, int]] = frozenset()
 
 
@@ -133,7 +168,18 @@ class Acknowledge:
     fact: Acknowledged
 
 
-Command: TypeAlias = Receive | Acknowledge | Record
+@dataclass(frozen=True, slots=True)
+class Tighten:
+    """Tighten a clause at a unit; the fact's ``was`` is what holds there now."""
+
+    fact: ClauseTightened
+    number: str
+    """The directive's, for the refusal."""
+    shut: bool = False
+    """Whether the exception admits nobody here already."""
+
+
+Command: TypeAlias = Receive | Acknowledge | Record | Tighten
 
 
 def decide(command: Command, state: Relay) -> Sequence[Event]:
@@ -169,10 +215,26 @@ def decide(command: Command, state: Relay) -> Sequence[Event]:
                     f"{instant(state.received_at).isoformat()}."
                 )
             return (fact,)
+        case Tighten(fact, number, shut):
+            if state.received_at is None:
+                raise Refused("This unit has not received the directive.")
+            if micros(fact.at) < state.received_at:
+                raise Refused(
+                    "A unit cannot tighten a clause before its receipt at "
+                    f"{instant(state.received_at).isoformat()}."
+                )
+            if fact.due is None:
+                return () if shut else (fact,)
+            if fact.due == fact.was:
+                return ()
+            if fact.was is not None:
+                _must_not_relax(number, fact.clause, fact.was, fact.due)
+            return (fact,)
         case Record(Escalated() as fact):
             return () if (fact.clause, fact.level) in state.escalated else (fact,)
         case Record(Reminded() as fact):
-            return () if state.reminded else (fact,)
+            done = state.acknowledged_at is not None or state.forwarded_at is not None
+            return () if done or not is_due(state, micros(fact.at)) else (fact,)
         case Record(Forwarded() as fact):
             if state.received_at is None:
                 raise Refused("This unit has not received the directive.")
@@ -187,6 +249,25 @@ def decide(command: Command, state: Relay) -> Sequence[Event]:
                 return ()
             return (fact,)
     assert_never(command)  # type: ignore[arg-type]  # mypy does not see through Record(...)
+
+
+def is_due(state: Relay, at: Micros) -> bool:
+    """Tell whether the next reminder has come: a day after the last, whoever got that."""
+    return state.reminded_at is None or at >= state.reminded_at + EVERY
+
+
+def _must_not_relax(number: str, clause: ClauseId, was: Due, now: Due) -> None:
+    looser = now.looser(was)
+    if looser is None:
+        raise Refused(
+            f"{clause!r} of {number} is due {was.words()}; a deadline {now.words()} runs by "
+            "another clock, so it may be later: shorten it by the same clock."
+        )
+    if looser:
+        raise Refused(
+            f"A unit may tighten and never relax: {clause!r} of {number} is due {was.words()}, "
+            f"and {now.words()} would be later."
+        )
 
 
 def evolve(state: Relay, event: Event) -> Relay:
@@ -207,8 +288,10 @@ def evolve(state: Relay, event: Event) -> Relay:
             )
         case OfficersServed() if state.forwarded_at is not None:
             return replace(state, served_at=at if state.served_at is None else state.served_at)
+        case ClauseTightened() if state.received_at is not None:
+            return state
         case Reminded():
-            return replace(state, reminded=True)
+            return replace(state, reminders=state.reminders + 1, reminded_at=at)
         case Escalated():
             return replace(state, escalated=state.escalated | {(event.clause, event.level)})
         case _:

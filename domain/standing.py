@@ -7,7 +7,7 @@ count set-wise must come out as this says.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from domain.deadline import Due, due_at
+from domain.deadline import Due, Shorter, due_at
 from domain.directive import Directive
 from domain.fact import ClauseId, Micros
 
@@ -26,12 +26,11 @@ class Asked:
 
     @classmethod
     def of(cls, directive: Directive, at: Micros, version: int | None = None) -> "Asked":
-        """Return what ``directive`` asks at an instant, or what a version of it asked."""
-        wording = (
-            directive.asked_at(at)
-            if version is None
-            else next(v for v in directive.versions if v.number == version)
-        )
+        """Return what ``directive`` asks at an instant, or what a version of it asked.
+
+        An immaterial version asks what the last material one before it asked.
+        """
+        wording = directive.asked_at(at) if version is None else directive.asked_by(version)
         acts = wording.terms.acts()
         return cls(
             version=wording.number,
@@ -41,19 +40,31 @@ class Asked:
             restarted=wording.since if wording.number > 1 else 0,
         )
 
-    def dues(self, received: Micros, served: Micros) -> tuple[Micros | None, ...]:
-        """Return when each required act is due for an officer; None without a deadline."""
-        return tuple(
-            None
-            if due is None
-            else due_at(
-                due,
-                issued=self.issued,
-                received=received,
-                served=served,
-                restarted=self.restarted,
-            )
-            for due in self.terms
+    def dues(
+        self, received: Micros, served: Micros, shorter: Sequence[Shorter] = ()
+    ) -> tuple[Micros | None, ...]:
+        """Return when each required act is due for an officer; None without a deadline.
+
+        ``shorter`` is what the unit that served him and those above it have tightened.
+        """
+        found = [
+            None if due is None else self.when(due, received, served) for due in self.terms
+        ]
+        for one in shorter:
+            if one.clause in self.required:
+                n = self.required.index(one.clause)
+                before, at = found[n], max(self.when(one.due, received, served), one.since)
+                found[n] = at if before is None or at < before else before
+        return tuple(found)
+
+    def when(self, due: Due, received: Micros, served: Micros) -> Micros:
+        """Return when a deadline runs out for who was served then, by a unit that received then."""
+        return due_at(
+            due,
+            issued=self.issued,
+            received=received,
+            served=served,
+            restarted=self.restarted,
         )
 
 

@@ -66,6 +66,8 @@ class Ask(NamedTuple):
     channel: str = "desk"
     note: str | None = None
     evidence: str | None = None
+    version: int | None = None
+    """The version that he answers; None: the one in force at ``at``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class RollCall:
     entered_by: str
     absent: tuple[OfficerId, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    version: int | None = None
+    """The version that was read out; None: the one in force then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ class Clerk:
                     _Wording(
                         version.number,
                         version.text,
-                        (asked := Asked.of(whole, version.since)).version,
+                        (asked := Asked.of(whole, FOREVER, version.number)).version,
                         asked.required,
                     ),
                 )
@@ -133,6 +137,24 @@ class Clerk:
         if len(known) == 1:
             return known[0][1]
         return next((wording for since, wording in known if since <= at), known[-1][1])
+
+    def _named(self, directive: str, at: Micros, version: int) -> _Wording:
+        """Return the wording that an answer names.
+
+        Raises:
+            Refused: there is none, or it was not yet in force.
+
+        """
+        self.wording(directive, at)
+        number = self.work.db.directive(directive).number
+        for since, wording in self._wordings[directive]:
+            if wording.version == version:
+                if since > at:
+                    raise Refused(
+                        f"Version {version} of {number} was not yet in force at that instant."
+                    )
+                return wording
+        raise Refused(f"{number} has no version {version}.")
 
     def load(self, keys: dict[tuple[str, str], set[int]]) -> dict[str, str]:
         """Read how these officers stand, for each version answered; return the units they are in."""
@@ -178,9 +200,15 @@ class Clerk:
         """Decide each in its turn: True new, False known already, or why it is refused."""
         keys: dict[tuple[str, str], set[int]] = {}
         whole: list[tuple[Micros, _Wording]] = []
+        nameless: dict[int, str] = {}
         for ask in asks:
             at = micros(ask.at)
             wording = self.wording(ask.directive, at)
+            if ask.version is not None:
+                try:
+                    wording = self._named(ask.directive, at, ask.version)
+                except Refused as no:
+                    nameless[len(whole)] = no.reason
             whole.append((at, wording))
             if (ask.directive, ask.officer, wording.asked) not in self.states:
                 keys.setdefault((ask.directive, ask.officer), set()).add(wording.asked)
@@ -192,7 +220,10 @@ class Clerk:
         now = self.now
         outcomes: list[bool | str] = []
         for ask, (at, wording) in zip(asks, whole, strict=True):
-            directive, officer, kind, _, clause, _, note, evidence = ask
+            directive, officer, kind, _, clause, _, note, evidence, _ = ask
+            if nameless and len(outcomes) in nameless:
+                outcomes.append(nameless[len(outcomes)])
+                continue
             if len(note or "") + len(evidence or "") > LONGEST:
                 outcomes.append(f"A note or evidence holds at most {LONGEST:,} characters.")
                 continue
@@ -243,8 +274,10 @@ class Clerk:
 
     def facts(self, ask: Ask) -> tuple[str, Fact]:
         """Return the fact of an officer's own answer, with its stream."""
-        directive, officer, kind, at, clause, channel, note, evidence = ask
+        directive, officer, kind, at, clause, channel, note, evidence, version = ask
         wording = self.wording(directive, micros(at))
+        if version is not None:
+            wording = self._named(directive, micros(at), version)
         fact = _FACTS[kind](
             at=at,
             recorded_at=self.work.recorded_at,
@@ -287,6 +320,8 @@ class Clerk:
             return []
         stream = roll_call.stream(call.unit, call.date, self._next(call), self.work.office)
         wording = self.wording(call.directive, micros(call.at))
+        if call.version is not None:
+            wording = self._named(call.directive, micros(call.at), call.version)
         found: list[tuple[str, Fact]] = []
         for kind, officers in by_kind.items():
             for n in range(0, max(len(officers), 1), roll_call.HELD_AT_ONCE):
@@ -637,6 +672,7 @@ def held(
     held_at: datetime,
     answer: str,
     entered_by: str,
+    version: int | None = None,
 ) -> tuple[Job, list[tuple[int, str]], list[str], list[dict[str, Any]]]:
     """Put a roll call together: the job, the lines it asks, who was absent, what is refused.
 
@@ -660,17 +696,26 @@ def held(
     lines: list[tuple[int, str]] = []
     absent: list[str] = []
     refused: list[dict[str, Any]] = []
-    away = {(name, officer) for _, officer, kind, _ in rows if (kind or answer) == "absent"}
-    served = standing.served(work.db, away)
+    away = [row[1] for row in rows if (row[2] or answer) == "absent"]
+    # Whom nobody had served by then was not absent from it.
+    faults = dict(
+        zip(
+            away,
+            Clerk(work).decide([Ask(name, officer, "read", when) for officer in away]),
+            strict=True,
+        )
+    )
     for line, officer, kind, note in rows:
         if (kind or answer) == "absent":
-            if (name, officer) in served:
-                absent.append(officer)
-            else:
-                reason = "The officer has not been served this directive."
+            reason = faults[officer]
+            if isinstance(reason, str):
                 refused.append({"line": line, "officer_id": officer, "reason": reason})
+            else:
+                absent.append(officer)
             continue
-        asks.append(Ask(name, officer, kind or answer, when, None, "roll_call", note))
+        asks.append(
+            Ask(name, officer, kind or answer, when, None, "roll_call", note, version=version)
+        )
         lines.append((line, officer))
     call = RollCall(
         name,
@@ -681,5 +726,6 @@ def held(
         entered_by,
         tuple(OfficerId(officer) for officer in absent),
         {officer: note for _, officer, _, note in rows if note},
+        version,
     )
     return Job(asks, call), lines, absent, refused

@@ -1,18 +1,23 @@
-"""Directives: issuing, amending, superseding, withdrawing, and the desks that pass them on."""
+"""Directives: issuing, amending, superseding, withdrawing, and the desks that pass them on.
+
+A desk on the way down may tighten a clause for its unit and all below it, and never relax one.
+"""
 
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain import directive, relay
-from domain.directive import DIRECTIVE, Order, Terms, directive_id
-from domain.errors import Flaw, Refused, Unaccepted, Unknown
+from domain.authority import authority
+from domain.deadline import Due
+from domain.directive import DIRECTIVE, Clause, Order, Terms, directive_id
+from domain.errors import Flaw, Misused, Refused, Unaccepted, Unknown
 from domain.fact import DirectiveId, PostId, UnitId, micros
 from domain.force import Tree
 from domain.relay import RELAY
 from office import cascade, hosting
 from office.work import Work
-from projections import directives, force, hops, status
+from projections import directives, force, hops, roll, status
 from projections.database import Moment
 
 
@@ -68,7 +73,10 @@ def issue(
         text=text,
     )
     facts = DIRECTIVE.decide(
-        directive.Issue(fact, frozenset(tree.below(home))), directive.Directive()
+        directive.Issue(
+            fact, frozenset(tree.below(home)), _authorised(work, order.issuer, fact, tree)
+        ),
+        directive.Directive(),
     )
     work.append([(directive.stream(name, work.office), one) for one in facts])
     _supersede_named(work, name, order, when)
@@ -76,6 +84,20 @@ def issue(
     cascade.run(work, name)
     cascade.join(work, name, at=t)
     return _issued(work, name, number, changed=True)
+
+
+def _authorised(
+    work: Work, issuer: PostId, fact: directive.Issued, tree: Tree
+) -> directive.Authorised:
+    """Return what an issue stands on: the post's holder and rank, over all that is addressed."""
+    lines = [list(tree.above(unit)) for unit in fact.order.addressees]
+    shared = next((unit for unit in lines[0] if all(unit in line for line in lines)), None)
+    holder = tree.posts[issuer].holder
+    rank = roll.rank_at(work.db, holder, micros(fact.at))
+    return directive.Authorised(
+        **work.about(fact.at, fact.actor, fact.channel),
+        authority=authority(tree, issuer, shared, rank),
+    )
 
 
 def _issued(work: Work, name: str, number: str, *, changed: bool) -> dict[str, Any]:
@@ -241,3 +263,126 @@ def acknowledge(
     cascade.run(work, name, micros(when))
     cascade.join(work, name, at=micros(when))
     return {"directive": name, "unit": unit, "changed": bool(facts), "position": work.head}
+
+
+def tighten(
+    work: Work,
+    ref: str,
+    unit: str,
+    clause: str,
+    *,
+    within: int | None = None,
+    until: datetime | None = None,
+    by: str | None = None,
+    at: datetime | None = None,
+) -> dict[str, Any]:
+    """Shorten a clause's deadline for a unit and all below it, or close an open exception.
+
+    ``within`` (seconds) runs by the clause's own clock, or from the receipt if it has none;
+    ``until`` is an instant; with neither the exception ``clause`` is closed.
+
+    Raises:
+        Unknown: no such directive, unit or post.
+        Misused: the clause has no deadline to shorten, or is no open exception to close.
+        Refused: it would relax; the unit issued the directive or has not received it; the desk
+            is vacant and nobody is named; the post neither belongs to the unit nor commands it.
+
+    """
+    name = directives.find(work.db, ref)
+    when = work.instant(at)
+    t = micros(when)
+    tree = force.tree(work.db, Moment(t))
+    if unit not in tree.units:
+        raise Unknown(f"There is no unit {unit!r}.")
+    here = UnitId(unit)
+    hosting.must_host(work, unit)
+    whole = work.db.directive(name)
+    if whole.state_at(t) != "in_force":
+        raise Refused("The directive is not in force at that instant.")
+    if here == whole.unit:
+        raise Refused(f"{unit} issued {whole.number}: amend it instead.")
+    wording = whole.version_at(t)
+    said = _clause(whole.asked_at(t).terms, clause, whole.number)
+    state = hops.relays(work.db, name).get(here, relay.Relay())
+    if at is None:
+        when = hosting.live(work, state.received_at)
+    post = _desk(tree, here, by)
+    moment = Moment(t)
+    was = _held(work, name, here, said, moment)
+    due = _due(said, was, within, until)
+    fact = relay.ClauseTightened(
+        **work.about(when, f"post:{post}", "desk"),
+        clause=said.id,
+        due=due,
+        closed=due is None,
+        was=was,
+        version=wording.number,
+        text=wording.text,
+        authority=authority(
+            tree, post, here, roll.rank_at(work.db, tree.posts[post].holder, t)
+        ),
+        units=tuple(sorted(tree.below(here))),
+    )
+    shut = due is None and (
+        not said.open or said.id in hops.closed(work.db, name, unit, moment)
+    )
+    facts = RELAY.decide(relay.Tighten(fact, whole.number, shut), state)
+    work.append([(relay.stream(name, unit, work.office), one) for one in facts])
+    return {
+        "directive": name,
+        "unit": unit,
+        "clause": said.id,
+        "due": None if due is None else due.words(),
+        "was": None if was is None else was.words(),
+        "changed": bool(facts),
+        "position": work.head,
+    }
+
+
+def _clause(terms: Terms, clause: str, number: str) -> Clause:
+    found = next((one for one in terms.clauses if one.id == clause), None)
+    if found is None:
+        raise Unknown(
+            f"{number} has no clause {clause!r}; its clauses are "
+            f"{', '.join(one.id for one in terms.clauses) or 'none'}."
+        )
+    return found
+
+
+def _desk(tree: Tree, unit: UnitId, by: str | None) -> PostId:
+    """Return who speaks for a unit: the post named, or its head, if it is held."""
+    head = tree.heads.get(unit)
+    if by is None:
+        if head is None or head.holder is None:
+            desk = "has no head" if head is None else f"has its head {head.id} vacant"
+            raise Refused(f"{unit} {desk}: name who speaks for it with --by.")
+        return head.id
+    if by not in tree.posts:
+        raise Unknown(f"There is no post {by!r}.")
+    if not tree.commands(PostId(by), unit):
+        raise Refused(f"{by} neither belongs to {unit} nor commands it.")
+    return PostId(by)
+
+
+def _held(work: Work, name: str, unit: UnitId, said: Clause, moment: Moment) -> Due | None:
+    """Return the deadline that holds at a unit: the clause's own, or the shortest put on it."""
+    held = said.due
+    for one in hops.shorter(work.db, name, moment).get(unit, ()):
+        if one.clause == said.id and (held is None or held.looser(one.due)):
+            held = one.due
+    return held
+
+
+def _due(
+    said: Clause, was: Due | None, within: int | None, until: datetime | None
+) -> Due | None:
+    if within is None and until is None:
+        if said.kind != "exception":
+            raise Misused(f"{said.id!r} is a {said.kind}: only an exception can be closed.")
+        return None
+    if said.kind not in ("required_act", "return_due"):
+        raise Misused(f"{said.id!r} is a {said.kind}: only an act or a return has a deadline.")
+    if until is not None:
+        return Due(at=until)
+    clock = "receipt" if was is None or was.clock is None else was.clock
+    return Due(clock=clock, within=within)

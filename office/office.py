@@ -208,6 +208,24 @@ class Office:
         """Acknowledge a directive for a unit."""
         return self._do(lambda work: directives.acknowledge(work, ref, unit, by=by, at=at))
 
+    def tighten(
+        self,
+        ref: str,
+        unit: str,
+        clause: str,
+        *,
+        within: int | None = None,
+        until: datetime | None = None,
+        by: str | None = None,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Shorten a clause's deadline for a unit and all below it, or close an exception."""
+        return self._do(
+            lambda work: directives.tighten(
+                work, ref, unit, clause, within=within, until=until, by=by, at=at
+            )
+        )
+
     def answer(
         self,
         ref: str,
@@ -219,8 +237,9 @@ class Office:
         at: datetime | None = None,
         channel: str = "desk",
         note: str | None = None,
+        version: int | None = None,
     ) -> dict[str, Any]:
-        """Record that an officer read, acknowledged or complied."""
+        """Record that an officer read, acknowledged or complied; ``version``: with which wording."""
 
         def command(work: Work) -> dict[str, Any]:
             ask = Ask(
@@ -232,6 +251,7 @@ class Office:
                 channel,
                 note,
                 evidence,
+                version,
             )
             return answers.answer(work, ref, ask, live=at is None)
 
@@ -347,8 +367,9 @@ class Office:
         held_at: datetime,
         answer: str = "acknowledged",
         entered_by: str | None = None,
+        version: int | None = None,
     ) -> dict[str, Any]:
-        """Enter a roll call."""
+        """Enter a roll call; ``version``: which wording was read out."""
         with self._working() as work:
             job, lines, absent, refused = answers.held(
                 work,
@@ -359,6 +380,7 @@ class Office:
                 held_at=held_at,
                 answer=answer,
                 entered_by=entered_by or f"clerk:{unit}",
+                version=version,
             )
         (outcomes,) = self._through_door([job])
         refused += [

@@ -1,12 +1,13 @@
 """Questions: what the projections answer, in the words and shapes of the contract."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
 
+from domain.cascade import scope
 from domain.errors import Misused, Unknown
 from domain.fact import FOREVER, SECOND, Micros, UnitId, instant, micros, words
 from domain.force import Tree
@@ -319,6 +320,7 @@ def hops(db: Database, ref: str, asked: Moment, *, everything: bool = False) -> 
         if row[0] in relays
     }
     order = [unit for unit in (tree.below(tree.root) if tree.root else ()) if unit in rows]
+    held_up = _held_up(db, name, asked, tree, relays)
     found = []
     for unit in order:
         parent, sender, vacant = rows[unit]
@@ -347,10 +349,35 @@ def hops(db: Database, ref: str, asked: Moment, *, everything: bool = False) -> 
                 )
                 // SECOND,
                 "forwarded_by_rule": vacant is not None and forwarded is not None,
+                "holds": unit in held_up,
+                "waiting_units": held_up.get(unit, (0, 0))[0],
+                "waiting_officers": held_up.get(unit, (0, 0))[1],
+                "reminders": relay.reminders,
+                "reminded_at": _at(relay.reminded_at, zone_),
                 "held_by": held,
             }
         )
     return {"directive": name, "as_of": _at(asked.at, zone_), "hops": found}
+
+
+def _held_up(
+    db: Database, name: str, asked: Moment, tree: Tree, relays: Mapping[UnitId, Relay]
+) -> dict[UnitId, tuple[int, int]]:
+    """Return the units on whose desk a branch lies, with the units and officers who wait for it."""
+    directive = db.directive(name, asked.known)
+    if directive.state_at(asked.at) != "in_force":
+        return {}
+    lies = [unit for unit, relay in relays.items() if relay.forwarded_at is None]
+    if not lies:
+        return {}
+    reach = scope(directive, tree)
+    waiting = status_.pending(db, name, directive, asked, tree)
+    found: dict[UnitId, tuple[int, int]] = {}
+    for unit in lies:
+        below = [each for each in tree.below(unit) if each in reach]
+        units = sum(each not in relays for each in below)
+        found[unit] = (units, sum(waiting.get(each, 0) for each in below))
+    return found
 
 
 def overdue(db: Database, asked: Moment, unit: str | None) -> dict[str, Any]:

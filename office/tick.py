@@ -1,7 +1,7 @@
 """The sweep: what is due now. Repeating it changes nothing; a timer only wakes it.
 
 It forwards by rule what a vacant desk has held past its grace, reminds a held desk that has
-not acknowledged within it, and escalates what is overdue, once per unit, clause and level.
+not acknowledged within it (once a day), and escalates what is overdue, once per unit, clause and level.
 The office that hosts a relay does so, and no other.
 """
 
@@ -48,7 +48,7 @@ def _forward(work: Work, name: str, counts: dict[str, int]) -> None:
                 continue
             head = tree.heads.get(unit)
             if head is not None and head.holder is not None:
-                if not state.reminded:
+                if relay.is_due(state, work.now):
                     reminder = relay.Reminded(
                         **work.about(work.recorded_at), post=head.id, officer=head.holder
                     )

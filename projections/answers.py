@@ -28,6 +28,7 @@ from projections.standing import (
     marks_of,
     recount,
     said,
+    shorter,
     write,
 )
 from projections.tables import EXACT, HOURLY, TOTAL, columns
@@ -181,8 +182,9 @@ class _Page:
                 self.answers += [(*one, row.served_by, 0) for one in mine]
                 self.moved.append(key)
                 continue
-            old, new = marks_of(before, rules, row), marks_of(after, rules, row)
-            dues = rules.dues(row.received_at, row.served_at)
+            cut = shorter(self.db, key[0], row.served_by)
+            dues = rules.dues(row.received_at, row.served_at, cut)
+            old, new = marks_of(before, rules, row, dues), marks_of(after, rules, row, dues)
             if hourly:
                 self._change(key, row, old, dues, -1)
                 self._change(key, row, new, dues, 1)

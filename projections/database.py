@@ -15,8 +15,9 @@ import orjson
 from sqlalchemy import TextClause, text
 from sqlalchemy.engine import Connection, CursorResult
 
+from domain.deadline import Shorter
 from domain.directive import DIRECTIVE, Directive, stream
-from domain.fact import Micros
+from domain.fact import Micros, UnitId
 from ledger.codec import decode
 from ledger.links import waiting
 from ledger.store import select_stream, stream_heads
@@ -79,6 +80,8 @@ class Database:
     """While a page is applied: the entry it has come to. What the ledger holds beyond is not yet."""
     standing: dict[tuple[str, str], Any] = field(default_factory=dict)
     """Rows of `standing` as read in this transaction and not written since."""
+    shorter: dict[str, dict[UnitId, list[Shorter]]] = field(default_factory=dict)
+    """Deadlines shortened on the way down, by directive, as read in this transaction."""
     kept: Kept | None = None
     """What is kept of the force, as it was committed; a writer who changes it keeps his own."""
     folded: Folded | None = None
@@ -282,6 +285,7 @@ class Database:
         """Forget what was read in this transaction: some of it was undone."""
         self.directives.clear()
         self.standing.clear()
+        self.shorter.clear()
         self.checkpoints = None
         if self.marked:
             self.marked = {}

@@ -40,6 +40,8 @@ def apply(db: Database, entry: Entry) -> bool:
                 d=name, v=fact.version, s=text(fact.terms.subject), m=int(fact.material),
             )  # fmt: skip
             return fact.material
+        case directive.Authorised():
+            return False
         case directive.Superseded() | directive.Withdrawn():
             db.run(
                 "UPDATE {directives} SET ended_at = :t, ended = :e WHERE directive = :d",

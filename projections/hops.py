@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from domain import relay
-from domain.fact import FOREVER, ClauseId, Micros, UnitId, micros
+from domain.deadline import Due, Shorter
+from domain.fact import FOREVER, ClauseId, Micros, UnitId, instant, micros
 from domain.relay import Relay
 from ledger.codec import Entry
 from projections import offices, population
@@ -36,7 +37,7 @@ def _apply(db: Database, entries: Sequence[Entry]) -> None:
     fact = entries[0].fact
     rows: list[dict[str, object]] = []
     if isinstance(fact, relay.Received):
-        blank = dict.fromkeys(columns("hops"))
+        blank: dict[str, object] = {**dict.fromkeys(columns("hops")), "reminders": 0}
         received = []
         for position, stream, _, each in entries:
             directive, unit = parts(stream)
@@ -50,6 +51,10 @@ def _apply(db: Database, entries: Sequence[Entry]) -> None:
             }
             received.append(tuple(row.values()))
         db.put("hops", columns("hops"), received)
+        _inherit(db, entries)
+        return
+    if isinstance(fact, relay.ClauseTightened):
+        _tighten(db, entries)
         return
     for position, stream, _, each in entries:
         directive, unit = parts(stream)
@@ -73,6 +78,76 @@ def _apply(db: Database, entries: Sequence[Entry]) -> None:
     db.each(_STATEMENTS[type(fact)], rows)
     if isinstance(fact, relay.Forwarded) and offices.there_are(db):
         _unreceived(db, entries)
+
+
+def _tighten(db: Database, entries: Sequence[Entry]) -> None:
+    rows: list[tuple[object, ...]] = []
+    db.shorter.clear()
+    for position, stream, _, fact in entries:
+        assert isinstance(fact, relay.ClauseTightened)  # noqa: S101 - by the caller's dispatch
+        directive, by = parts(stream)
+        due = fact.due or Due.model_construct()
+        at = None if due.at is None else micros(due.at)
+        rows += [
+            (directive, unit, fact.clause, position, position, micros(fact.at), by, due.clock,
+             due.within, at, int(fact.closed))
+            for unit in fact.units
+        ]  # fmt: skip
+    db.put("tightenings", columns("tightenings"), rows)
+
+
+def _inherit(db: Database, entries: Sequence[Entry]) -> None:
+    """What holds for the unit above holds for one that came under it later."""
+    if not db.tuples("SELECT 1 FROM {tightenings} LIMIT 1"):
+        return
+    db.shorter.clear()
+    rows: list[dict[str, object]] = []
+    for position, stream, _, fact in entries:
+        directive, unit = parts(stream)
+        rows.append({"d": directive, "u": unit, "p": position, "up": fact.parent})  # type: ignore[attr-defined]
+    db.each(
+        "INSERT INTO {tightenings} (directive, unit, clause, source, position, at, by_unit,"
+        " clock, within, due_at, closed) SELECT directive, :u, clause, source, :p, at, by_unit,"
+        " clock, within, due_at, closed FROM {tightenings}"
+        " WHERE directive = :d AND unit = :up ON CONFLICT DO NOTHING",
+        rows,
+    )
+
+
+def shorter(
+    db: Database, directive: str, moment: Moment | None = None
+) -> dict[UnitId, list[Shorter]]:
+    """Return the deadlines that were shortened on the way down, by the unit they hold for.
+
+    At a moment, those of what had happened and was known.
+    """
+    found: dict[UnitId, list[Shorter]] = {}
+    for unit, clause, since, clock, within, at in db.tuples(
+        "SELECT unit, clause, at, clock, within, due_at FROM {tightenings}"
+        " WHERE directive = :d AND closed = 0 AND at <= :t AND position <= :p"
+        " ORDER BY unit, source",
+        d=directive,
+        t=FOREVER if moment is None else moment.at,
+        p=FOREVER if moment is None or moment.known is None else moment.known,
+    ):
+        due = Due(clock=clock, within=within, at=None if at is None else instant(at))
+        found.setdefault(unit, []).append(Shorter(clause, since, due))
+    return found
+
+
+def closed(db: Database, directive: str, unit: str, moment: Moment) -> dict[ClauseId, UnitId]:
+    """Return the exceptions that admit nobody more at a unit, and which unit closed each."""
+    return {
+        row[0]: row[1]
+        for row in db.tuples(
+            "SELECT clause, by_unit FROM {tightenings} WHERE directive = :d AND unit = :u"
+            " AND closed = 1 AND at <= :t AND position <= :p ORDER BY source DESC",
+            d=directive,
+            u=unit,
+            t=moment.at,
+            p=FOREVER if moment.known is None else moment.known,
+        )
+    }
 
 
 def _unreceived(db: Database, entries: Sequence[Entry]) -> None:
@@ -103,7 +178,7 @@ def _unreceived(db: Database, entries: Sequence[Entry]) -> None:
 
 _HERE = " WHERE directive = :d AND unit = :u"
 _STATEMENTS = {
-    relay.ReceivedAgain: "UPDATE {hops} SET via = :via, via_position = :p" + _HERE,
+    relay.ReceivedAgain: "UPDATE {hops} SET via = :via, via_at = :t, via_position = :p" + _HERE,
     relay.Acknowledged: (
         "UPDATE {hops} SET acknowledged_at = :t, acknowledged_position = :p,"
         " acknowledged_by = :by, acknowledged_officer = :officer" + _HERE
@@ -118,7 +193,7 @@ _STATEMENTS = {
         + _HERE
         + " AND served_at IS NULL"
     ),
-    relay.Reminded: "UPDATE {hops} SET reminded_at = :t" + _HERE,
+    relay.Reminded: "UPDATE {hops} SET reminded_at = :t, reminders = reminders + 1" + _HERE,
     relay.Escalated: (
         "INSERT INTO {escalations} (directive, unit, clause, level, position, at, officers,"
         " to_unit, to_post, to_officer) VALUES (:d, :u, :c, :l, :p, :t, :n, :to, :post, :officer)"
@@ -146,7 +221,7 @@ def relays(
     rows = db.tuples(
         "SELECT unit, sender, via, via_position, received_at, received_position,"
         " acknowledged_at, acknowledged_position, forwarded_at, forwarded_position,"
-        f" served_at, served_position, reminded_at FROM {{hops}} WHERE directive = :d{chosen}",
+        f" served_at, served_position, reminded_at, via_at, reminders FROM {{hops}} WHERE directive = :d{chosen}",
         **values,
     )
 
@@ -160,11 +235,12 @@ def relays(
         found[row[0]] = Relay(
             received_at=row[4],
             sender=row[1],
-            via=row[2] if row[3] is not None and row[3] <= p else None,
+            via=None if seen(row[13], row[3]) is None else row[2],
             acknowledged_at=seen(row[6], row[7]),
             forwarded_at=seen(row[8], row[9]),
             served_at=seen(row[10], row[11]),
-            reminded=row[12] is not None,
+            reminders=row[14],
+            reminded_at=row[12],
         )
     if moment is None:
         to: dict[str, set[UnitId]] = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from domain.fact import FOREVER, Micros, UnitId
 from domain.force import Tree
 from domain.standing import Asked, counted, freed, last_of, open_due
-from projections import force, roll
+from projections import force, hops, roll
 from projections.database import Database, Moment
 from projections.standing import pleas, said
 from projections.status import assembled, waiting
@@ -134,7 +134,7 @@ def _bound(
 ) -> tuple[list[Stands], str | None]:
     known = FOREVER if moment.known is None else moment.known
     rows = db.run(
-        "SELECT s.officer, s.served_at, s.received_at, r.unit, r.rank, r.duty, r.gone"
+        "SELECT s.officer, s.served_at, s.received_at, s.served_by, r.unit, r.rank, r.duty, r.gone"
         " FROM {standing} s JOIN " + roll.see(db, moment) + " r ON r.officer = s.officer"
         " WHERE s.directive = :d AND s.served_at <= :t AND s.position <= :p AND s.officer > :after"
         " ORDER BY s.officer LIMIT :limit",
@@ -144,8 +144,9 @@ def _bound(
     keys = [(name, row[0]) for row in rows]
     answers = said(db, keys)
     spoken = pleas(db, keys)
+    short = hops.shorter(db, name, moment)
     found: list[Stands] = []
-    for officer, served, received, unit, rank, duty, gone in rows:
+    for officer, served, received, by, unit, rank, duty, gone in rows:
         if gone:
             continue
         mine = [
@@ -158,7 +159,8 @@ def _bound(
             for plea in spoken.get((name, officer), ())
             if plea.at <= moment.at and plea.position <= known
         ]
-        whole = assembled(rules, served, received, mine, heard)
+        dues = rules.dues(received, served, short.get(by, ()))
+        whole = assembled(rules, served, dues, mine, heard)
         exempt, free, contested = freed(heard, moment.at, rules.required)
         counts = counted(whole, moment.at, rules.required)
         due = None

@@ -34,6 +34,12 @@ def _serve(db: Database, entries: Sequence[Entry]) -> None:
     standing.serve(db, entries)
 
 
+def _tighten(db: Database, entries: Sequence[Entry]) -> None:
+    for entry in entries:  # each is counted on what those before it left
+        hops.apply(db, [entry])
+        standing.tighten(db, entry)
+
+
 _KINDS: tuple[tuple[Callable[[Database, Sequence[Entry]], None], tuple[type[Fact], ...]], ...] = (
     (
         force_.apply,
@@ -51,7 +57,10 @@ _KINDS: tuple[tuple[Callable[[Database, Sequence[Entry]], None], tuple[type[Fact
     ),
     (
         _directives,
-        (directive.Issued, directive.Amended, directive.Superseded, directive.Withdrawn),
+        (
+            directive.Issued, directive.Authorised, directive.Amended, directive.Superseded,
+            directive.Withdrawn,
+        ),
     ),
     (
         hops.apply,
@@ -61,6 +70,7 @@ _KINDS: tuple[tuple[Callable[[Database, Sequence[Entry]], None], tuple[type[Fact
         ),
     ),
     (_serve, (relay.OfficersServed,)),
+    (_tighten, (relay.ClauseTightened,)),
     (standing.plead, (service.Contested, service.Decided, service.Exempted)),
     (
         answers.apply,

@@ -27,7 +27,7 @@ from projections.tables import FIELDS
 from projections.timeline import written
 
 _STEPS = (relay.Received, relay.ReceivedAgain, relay.Acknowledged, relay.Forwarded)
-_WORDS = (directives.Issued, directives.Amended)
+_WORDS = (directives.Issued, directives.Authorised, directives.Amended)
 _ENDS = (directives.Superseded, directives.Withdrawn)
 
 

@@ -47,6 +47,7 @@ from projections.standing import (
     marks_of,
     pleas,
     settled,
+    shorter,
 )
 from projections.tables import (
     CHECKPOINTS,
@@ -178,7 +179,7 @@ class _Writer:
         self.answers: list[tuple[object, ...]] = []
         self.late: list[tuple[Any, list[Any]]] = []
         self.rules: dict[str, Any] = {}
-        self.starts: dict[tuple[str, int, int], tuple[int | None, int | None]] = {}
+        self.starts: dict[tuple[str, str, int, int], tuple[int | None, int | None]] = {}
 
     def add(self, row: Any, mine: list[Any]) -> None:
         """Settle one officer: at once if he only answers, else with the page."""
@@ -197,12 +198,12 @@ class _Writer:
         if len(self.standing) + len(self.late) >= page.PAGE:
             self.flush()
 
-    def _due(self, directive: str, rules: Any, received: int, served: int) -> Any:
+    def _due(self, directive: str, unit: str, rules: Any, received: int, served: int) -> Any:
         """Return his due and from when he is overdue; the same for all a unit served at once."""
-        key = (directive, received, served)
+        key = (directive, unit, received, served)
         found = self.starts.get(key)
         if found is None:
-            dues = rules.dues(received, served)
+            dues = rules.dues(received, served, shorter(self.db, directive, unit))
             due = dues[0] if dues else None
             found = self.starts[key] = (due, None if due is None else max(due, served))
         return found
@@ -210,7 +211,7 @@ class _Writer:
     def _plain(self, rules: Any, row: Any, mine: list[Any]) -> None:
         directive, officer, unit, served, received, position = row
         read = acknowledged = complied = None
-        due, start = self._due(directive, rules, received, served)
+        due, start = self._due(directive, unit, rules, received, served)
         for _, _, at, place, level, clause, version, channel in mine:
             bits = 0
             if read is None:
@@ -249,8 +250,8 @@ class _Writer:
             rules = self.rules[directive][0]
             hourly = by_hours(self.db.directive(directive))
             row = Row(unit, unit, served, received, None, None, None, None, 0)
-            found = marks_of([Said(*one[2:7]) for one in mine], rules, row)
-            dues = rules.dues(received, served)
+            dues = rules.dues(received, served, shorter(self.db, directive, unit))
+            found = marks_of([Said(*one[2:7]) for one in mine], rules, row, dues)
             mine_pleas = spoken.get((directive, officer), [])
             moved = is_moved(row, where[officer], bool(mine_pleas))
             if hourly and moved:

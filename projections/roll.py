@@ -179,6 +179,16 @@ def where(db: Database, officers: Iterable[str]) -> dict[str, list[Span]]:
     }
 
 
+def rank_at(db: Database, officer: str | None, at: Micros) -> int | None:
+    """Return an officer's rank at an instant (BPS); None where it is not known here."""
+    row = db.run(
+        "SELECT rank FROM {roll} WHERE officer = :o AND at <= :t AND until > :t",
+        o=officer,
+        t=at,
+    ).first()
+    return None if row is None else row[0]
+
+
 def see(db: Database, moment: Moment) -> str:
     """Return a FROM-term of who stood where at a moment: officer, unit, rank, duty, gone.
 

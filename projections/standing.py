@@ -7,13 +7,14 @@ exempted since they were served are counted one by one, from all that is known o
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from domain import relay, service
+from domain.deadline import Due, Shorter
 from domain.directive import Directive
-from domain.fact import FOREVER, ClauseId, Micros, OfficerId, micros
+from domain.fact import FOREVER, SECOND, ClauseId, Micros, OfficerId, UnitId, micros
 from domain.standing import (
     Asked,
     Officer,
@@ -25,7 +26,7 @@ from domain.standing import (
     overdue_spans,
 )
 from ledger.codec import Entry
-from projections import roll
+from projections import hops, roll
 from projections.database import ONE_LOOK, Database, alike, copied, escaped, listed
 from projections.hops import parts
 from projections.roll import Span
@@ -87,6 +88,31 @@ class Marks:
 def asked(db: Database, directive: str) -> Asked:
     """Return what a directive asks by all that is known now."""
     return Asked.of(db.directive(directive), FOREVER)
+
+
+def shorter(db: Database, directive: str, unit: str) -> Sequence[Shorter]:
+    """Return what holds for those a unit served: deadlines shortened there or above it."""
+    known = db.shorter.get(directive)
+    if known is None:
+        known = db.shorter[directive] = hops.shorter(db, directive)
+    return known.get(UnitId(unit), ())
+
+
+def due_term(
+    due: Due, rules: Asked, name: str, clock: str | None = None
+) -> tuple[str, dict[str, object]]:
+    """Return when a deadline runs out, as an expression on ``s`` of `standing`, with its values."""
+    clock = clock or due.clock
+    if due.at is not None:
+        return f"CAST(:{name} AS BIGINT)", {name: micros(due.at)}
+    within = (due.within or 0) * SECOND
+    if clock == "issue":
+        return f"CAST(:{name} AS BIGINT)", {name: max(rules.issued, rules.restarted) + within}
+    start = "s.received_at" if clock == "receipt" else "s.served_at"
+    return (
+        f"(CASE WHEN {start} > :restarted THEN {start} ELSE :restarted END + :{name})",
+        {name: within, "restarted": rules.restarted},
+    )
 
 
 def by_hours(directive: Directive) -> bool:
@@ -158,7 +184,9 @@ def pleas(db: Database, keys: Iterable[Key]) -> dict[Key, list[Plea]]:
     return found
 
 
-def marks_of(answers: Sequence[Said], asked: Asked, row: Row) -> Marks:
+def marks_of(
+    answers: Sequence[Said], asked: Asked, row: Row, dues: Sequence[Micros | None]
+) -> Marks:
     """Find the earliest answer of each kind; of two at one instant, the earlier entry."""
     read = acknowledged = None
     known: dict[ClauseId | None, Micros] = {}
@@ -177,12 +205,7 @@ def marks_of(answers: Sequence[Said], asked: Asked, row: Row) -> Marks:
                     complied, mine = True, mine | COMPLIED
         bits[one.position] = mine
     acts = acts_of(asked.required, known)
-    ends = {
-        end
-        for _, end in overdue_spans(
-            row.served_at, asked.dues(row.received_at, row.served_at), acts
-        )
-    }
+    ends = {end for _, end in overdue_spans(row.served_at, dues, acts)}
     for one in sorted(answers):
         if one.level == 3 and one.at in ends and one.version >= asked.version:  # noqa: PLR2004
             ends.discard(one.at)
@@ -208,7 +231,7 @@ def serve(db: Database, entries: Sequence[Entry]) -> None:
             received[directive] = _received(db, directive)
             rules[directive] = asked(db, directive)
         at = received[directive].get(unit, served)
-        dues = rules[directive].dues(at, served)
+        dues = rules[directive].dues(at, served, shorter(db, directive, unit))
         due = min((due for due in dues if due is not None), default=None)
         found.append((directive, unit, served, at, position, due, fact.officers))
         if db.staged:
@@ -345,13 +368,20 @@ def is_moved(row: Row, spans: Sequence[Span], has_pleas: bool) -> bool:  # noqa:
     )
 
 
-def recount(db: Database, keys: Sequence[Key]) -> None:
-    """Take what these officers put into the tally out, and put in what holds by all known now."""
+def recount(
+    db: Database,
+    keys: Sequence[Key],
+    before: Mapping[UnitId, Sequence[Shorter]] | None = None,
+) -> None:
+    """Take what these officers put into the tally out, and put in what holds by all known now.
+
+    ``before``: which deadlines were shortened when they put it in, by unit, if others are now.
+    """
     rows = load(db, keys)
     if not rows:
         return
     db.stage("stage_keys", ("n", "directive", "officer"), [(0, d, o) for d, o in rows])
-    before = load_parts(db)
+    moved_before = load_parts(db)
     answers = said(db, rows)
     spoken = pleas(db, rows)
     where = roll.where(db, {officer for _, officer in rows})
@@ -364,15 +394,19 @@ def recount(db: Database, keys: Sequence[Key]) -> None:
         rules = asked(db, directive)
         hourly = by_hours(db.directive(directive))
         mine = answers.get(key, [])
-        found = marks_of(mine, rules, row)
-        dues = rules.dues(row.received_at, row.served_at)
+        dues = rules.dues(row.received_at, row.served_at, shorter(db, directive, row.served_by))
+        found = marks_of(mine, rules, row, dues)
         spans = where[officer]
         moved = is_moved(row, spans, key in spoken)
         if hourly:
-            if key in before:
-                deltas.parts(directive, before[key], -1)
+            if key in moved_before:
+                deltas.parts(directive, moved_before[key], -1)
             else:
-                _plain(deltas, directive, row, found, dues, -1)
+                own = dues
+                if before is not None:
+                    less = before.get(UnitId(row.served_by), ())
+                    own = rules.dues(row.received_at, row.served_at, less)
+                _plain(deltas, directive, row, found, own, -1)
             if moved:
                 whole = Officer(
                     row.served_at, dues, found.read_at, found.acknowledged_at, found.acts,
@@ -473,14 +507,77 @@ def ask_again(db: Database, directive: str) -> None:
     """After a material amendment: the tally no longer counts it, every row is settled anew."""
     for table in ("tally", "tally_parts"):
         db.run(f"DELETE FROM {{{table}}} WHERE directive = :d", d=directive)
-    if db.staged:
-        return
+    if not db.staged:
+        _recount_all(db, directive)
+
+
+def _recount_all(
+    db: Database,
+    directive: str,
+    before: Mapping[UnitId, Sequence[Shorter]] | None = None,
+    which: str = "",
+    **values: object,
+) -> None:
+    """Recount a directive's officers, those of whom ``which`` holds, a page at a time."""
     after = ""
-    while page := db.run(
-        "SELECT officer FROM {standing} WHERE directive = :d AND officer > :o"
-        " ORDER BY officer LIMIT 5000",
+    while page := db.tuples(
+        f"SELECT s.officer FROM {{standing}} s WHERE s.directive = :d AND s.officer > :o{which}"
+        " ORDER BY s.officer LIMIT 5000",
         d=directive,
         o=after,
-    ).fetchall():
-        recount(db, [(directive, row[0]) for row in page])
+        **values,
+    ):
+        recount(db, [(directive, row[0]) for row in page], before)
         after = page[-1][0]
+
+
+def tighten(db: Database, entry: Entry) -> None:
+    """Settle those for whom a deadline was shortened.
+
+    Who has yet to comply with the one act there is is settled by one statement, for his due is
+    his own or the shortened one; the others one by one: who moved, whose compliance is now
+    late, and all of a directive with several acts.
+    """
+    _, stream, _, fact = entry
+    assert isinstance(fact, relay.ClauseTightened)  # noqa: S101 - by the caller's dispatch
+    directive, _ = parts(stream)
+    rules = asked(db, directive)
+    if db.staged or fact.due is None or fact.clause not in rules.required:
+        return
+    mine = Shorter(fact.clause, micros(fact.at), fact.due)
+    before = {
+        unit: [one for one in shorter(db, directive, unit) if one != mine]
+        for unit in fact.units
+    }
+    here, names = f" AND s.served_by IN ({db.names})", listed(fact.units)
+    if len(rules.required) > 1 or not by_hours(db.directive(directive)):
+        _recount_all(db, directive, before, here, names=names)
+        return
+    term, values = due_term(fact.due, rules, "due")
+    values |= {"names": names, "since": micros(fact.at)}
+    due = f"(CASE WHEN {term} > :since THEN {term} ELSE :since END)"
+    late = f"{here} AND (s.moved = 1 OR s.complied_at > {due})"
+    _recount_all(db, directive, before, late, **values)
+    waiting = (
+        f" s.directive = :d{here} AND s.moved = 0 AND s.complied_at IS NULL"
+        f" AND (s.due_at IS NULL OR s.due_at > {due})"
+    )
+    deltas = Deltas()
+    with db.whole():
+        rows = db.tuples(
+            f"SELECT s.served_by, s.served_at, s.due_at, {due} AS due, COUNT(*)"
+            f" FROM {{standing}} s WHERE{waiting} GROUP BY 1, 2, 3, 4",
+            d=directive,
+            **values,
+        )
+        db.run(
+            f"UPDATE {{standing}} AS s SET due_at = {due} WHERE{waiting}",
+            d=directive,
+            **values,
+        )
+    for unit, served, was, now, officers in rows:
+        if was is not None:
+            deltas.add(directive, EXACT, max(was, served), unit, OVERDUE, -officers)
+        deltas.add(directive, EXACT, max(now, served), unit, OVERDUE, officers)
+    deltas.write(db)
+    db.standing.clear()

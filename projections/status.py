@@ -9,15 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import add
 
-from domain.cascade import scope
+from domain.cascade import serving
 from domain.directive import Directive
-from domain.fact import FOREVER, HOUR, SECOND, Micros, UnitId, micros
+from domain.fact import FOREVER, HOUR, SECOND, Micros, UnitId
 from domain.force import Tree
 from domain.standing import Asked, Officer, Plea, acts_of, counted, freed
 from projections import force, hops, roll
 from projections.database import Database, Moment
 from projections.population import NOBODY, matching
-from projections.standing import by_hours
+from projections.standing import by_hours, due_term
 from projections.tables import COUNTS, EXACT, HOURLY, TOTAL
 
 NUMBERS = ("population", *COUNTS)
@@ -118,26 +118,42 @@ def _part(where: str, sign: str = "") -> str:
     )
 
 
-def _act_terms(rules: Asked) -> tuple[list[str], dict[str, object]]:
-    """Return the due of each act as an expression on ``s``, with its values."""
-    terms: list[str] = []
-    values: dict[str, object] = {"restarted": rules.restarted}
+def _act_terms(
+    rules: Asked, *, shortened: bool
+) -> tuple[list[str], list[str], dict[str, object]]:
+    """Return the due of each act, and what it was shortened to, as expressions on ``s``."""
+    own: list[str] = []
+    short: list[str] = []
+    values: dict[str, object] = {}
     for n, due in enumerate(rules.terms):
         if due is None:
-            terms.append("CAST(NULL AS BIGINT)")
-        elif due.at is not None:
-            terms.append(f"CAST(:due_{n} AS BIGINT)")
-            values[f"due_{n}"] = micros(due.at)
-        elif due.clock == "issue":
-            terms.append(f"CAST(:due_{n} AS BIGINT)")
-            values[f"due_{n}"] = max(rules.issued, rules.restarted) + (due.within or 0) * SECOND
+            own.append("CAST(NULL AS BIGINT)")
         else:
-            start = "s.received_at" if due.clock == "receipt" else "s.served_at"
-            values[f"due_{n}"] = (due.within or 0) * SECOND
-            terms.append(
-                f"(CASE WHEN {start} > :restarted THEN {start} ELSE :restarted END + :due_{n})"
-            )
-    return terms, values
+            term, more = due_term(due, rules, f"due_{n}")
+            own.append(term)
+            values |= more
+        if shortened:
+            short.append(_SHORTENED.format(n=n))
+    if shortened:
+        values |= {"restarted": rules.restarted, "issued": rules.issued, "second": SECOND}
+    return own, short, values
+
+
+_START = (
+    "CASE t.clock WHEN 'issue' THEN :issued WHEN 'receipt' THEN s.received_at"
+    " ELSE s.served_at END"
+)
+_RUN_OUT = (
+    "CASE WHEN t.due_at IS NOT NULL THEN t.due_at"
+    f" WHEN {_START} > :restarted THEN {_START} + t.within * :second"
+    " ELSE :restarted + t.within * :second END"
+)
+_SHORTENED = (
+    f"(SELECT MIN(CASE WHEN {_RUN_OUT} > t.at THEN {_RUN_OUT} ELSE t.at END)"
+    " FROM {{tightenings}} t WHERE t.directive = :d AND t.unit = s.served_by"
+    " AND t.clause = :clause_{n} AND t.closed = 0 AND t.at <= :t AND t.position <= :p)"
+)
+"""The earliest that an act was shortened to for those whom a unit served: `Asked.dues` in SQL."""
 
 
 def _officers(
@@ -145,7 +161,8 @@ def _officers(
 ) -> tuple[str, dict[str, object]]:
     """Return a SELECT of the bound without pleas: unit, served, read, ack, act and due columns."""
     known = FOREVER if moment.known is None else moment.known
-    dues, values = _act_terms(rules)
+    shortened = bool(hops.shorter(db, directive.id or "", moment))
+    dues, short, values = _act_terms(rules, shortened=shortened)
     acts = [
         f"CASE WHEN a.act_{n} IS NULL THEN a.every WHEN a.every IS NULL OR a.act_{n} < a.every"
         f" THEN a.act_{n} ELSE a.every END AS act_{n}"
@@ -158,8 +175,9 @@ def _officers(
         for n in range(len(rules.required))
     )
     more = "".join(f", {act}" for act in acts) + "".join(
-        f", {due} AS due_{n}" for n, due in enumerate(dues)
+        f", {due} AS {'own' if shortened else 'due'}_{n}" for n, due in enumerate(dues)
     )
+    more += "".join(f", {term} AS short_{n}" for n, term in enumerate(short))
     sql = (
         f"SELECT r.unit AS unit, s.officer AS officer, a.read_at AS read_at, a.acknowledged_at AS acknowledged_at{more}"
         " FROM {standing} s JOIN " + roll.see(db, moment) + " r ON r.officer = s.officer"
@@ -172,6 +190,13 @@ def _officers(
         " AND s.officer NOT IN (SELECT officer FROM {pleas}"
         " WHERE directive = :d AND at <= :t AND position <= :p)"
     )  # fmt: skip
+    if shortened:
+        both = "".join(
+            f", CASE WHEN own_{n} IS NULL OR short_{n} < own_{n} THEN short_{n}"
+            f" WHEN short_{n} IS NULL OR own_{n} <= short_{n} THEN own_{n} END AS due_{n}"
+            for n in range(len(dues))
+        )
+        sql = f"SELECT y.*{both} FROM ({sql}) y"
     return sql, values
 
 
@@ -229,25 +254,28 @@ def pleading(
     term = roll.see(db, moment)
     del params["v"]
     rows = db.run(
-        "SELECT r.unit, s.officer, s.served_at, s.received_at FROM {standing} s JOIN " + term +
+        "SELECT r.unit, s.officer, s.served_at, s.received_at, s.served_by"
+        " FROM {standing} s JOIN " + term +
         " r ON r.officer = s.officer WHERE s.directive = :d AND s.served_at <= :t"
         " AND s.position <= :p AND r.gone = 0"
         " AND s.officer IN (SELECT officer FROM {pleas} WHERE directive = :d)",
         **params,
     ).fetchall()  # fmt: skip
-    for unit, officer, served, received in rows:
+    short = hops.shorter(db, name, moment)
+    for unit, officer, served, received, by in rows:
         if officer in pleas:
+            dues = rules.dues(received, served, short.get(by, ()))
             yield (
                 unit,
                 officer,
-                assembled(rules, served, received, answers.get(officer, ()), pleas[officer]),
+                assembled(rules, served, dues, answers.get(officer, ()), pleas[officer]),
             )
 
 
 def assembled(
     rules: Asked,
     served: Micros,
-    received: Micros,
+    dues: tuple[Micros | None, ...],
     answers: Iterable[tuple[int, str | None, Micros]],
     pleas: list[Plea],
 ) -> Officer:
@@ -261,14 +289,15 @@ def assembled(
         if level == 3:  # noqa: PLR2004 - service.LEVEL
             known[clause] = min(at, known.get(clause, at))
     acts = acts_of(rules.required, known)  # type: ignore[arg-type]
-    return Officer(served, rules.dues(received, served), read, acknowledged, acts, pleas)
+    return Officer(served, dues, read, acknowledged, acts, pleas)
 
 
 def unserved(
     db: Database, directive: Directive, name: str, moment: Moment, tree: Tree
 ) -> list[UnitId]:
     """Return the units in scope that have people and have yet to serve, at a moment."""
-    return hops.unserved(db, name, scope(directive, tree), moment)
+    received = hops.relays(db, name, moment)
+    return hops.unserved(db, name, serving(directive, tree, received), moment)
 
 
 _BOUND = (
@@ -334,9 +363,10 @@ def overdue(db: Database, name: str, moment: Moment) -> list[tuple[str, UnitId, 
         return []
     rules = Asked.of(directive, moment.at)
     sql, values = _officers(db, directive, rules, moment)
+    shortened = bool(hops.shorter(db, name, moment))
     found: dict[tuple[str, UnitId, Micros], int] = {}
     for n, clause in enumerate(rules.required):
-        if rules.terms[n] is None:
+        if rules.terms[n] is None and not shortened:
             continue
         with db.whole():
             rows = db.tuples(

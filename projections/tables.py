@@ -20,7 +20,7 @@ PROJECTIONS: dict[str, tuple[str, ...]] = {
     "force": ("force", "units", "posts", "charges"),
     "roll": ("roll", "musters"),
     "directives": ("directives",),
-    "hops": ("hops", "escalations"),
+    "hops": ("hops", "escalations", "tightenings"),
     "standing": ("standing", "pleas"),
     "answers": ("answers",),
     "tally": ("tally", "tally_parts"),
@@ -157,6 +157,7 @@ HOPS = _table(
     _text("sender"),
     _text("parent", null=True),
     _text("via", null=True),
+    _int("via_at", null=True),
     _int("via_position", null=True),
     _int("received_at"),
     _int("received_position"),
@@ -170,6 +171,7 @@ HOPS = _table(
     _int("served_at", null=True),
     _int("served_position", null=True),
     _int("reminded_at", null=True),
+    _int("reminders"),
 )
 """A directive's step at each unit, and the entries that say so."""
 
@@ -187,6 +189,27 @@ ESCALATIONS = _table(
     _text("to_officer", null=True),
 )
 """Who was told of overdue officers, once per unit, clause and level."""
+
+TIGHTENINGS = _table(
+    "tightenings",
+    _text("directive", key=True),
+    _text("unit", key=True),
+    _text("clause", key=True),
+    _int("source", key=True),
+    _int("position"),
+    _int("at"),
+    _text("by_unit"),
+    _text("clock", null=True),
+    _int("within", null=True),
+    _int("due_at", null=True),
+    _small("closed"),
+)
+"""What units on the way down have tightened, for each unit that it holds for.
+
+`source` is the entry that said so, `position` the one from which it holds here: the same, or
+the receipt of a unit that came later under one for which it holds. The deadline is a `clock`
+and `within` (seconds), or an instant; neither where an exception was closed.
+"""
 
 STANDING = _table(
     "standing",

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import assert_never
 
 from domain import directive, force, office, relay, roll, roll_call, service
+from domain.authority import Authority
 from domain.fact import Fact, words
 from ledger.codec import Entry, decode
 from ledger.links import waiting
@@ -77,6 +78,7 @@ def _concerns(fact: Fact, name: str, officer: str | None) -> bool:
             | relay.ReceivedAgain()
             | relay.Acknowledged()
             | relay.Forwarded()
+            | relay.ClauseTightened()
             | relay.Reminded()
             | relay.Escalated()
         ):
@@ -103,6 +105,8 @@ def sentence(entry: Entry, zone: tzinfo = UTC) -> str:
             return (
                 f"{fact.order.issuer} issued {fact.number}: {words(fact.order.terms.subject)}."
             )
+        case directive.Authorised():
+            return f"{held(fact.authority)}; the order stands on that."
         case directive.Amended():
             kind = "materially" if fact.material else "immaterially"
             return f"It was {kind} amended; version {fact.version} is in force."
@@ -128,6 +132,13 @@ def sentence(entry: Entry, zone: tzinfo = UTC) -> str:
         case relay.OfficersServed():
             joined = " who joined later" if fact.joined else ""
             return f"{here} served it on {_many(len(fact.officers), 'officer', 'officers')}{joined}."
+        case relay.ClauseTightened():
+            now = "admits nobody more" if fact.due is None else f"is due {fact.due.words()}"
+            was = f" instead of {fact.was.words()}" if fact.due and fact.was else ""
+            return (
+                f"{fact.authority.post} tightened it for {here} and all below: "
+                f"{fact.clause} {now}{was}."
+            )
         case relay.Reminded():
             return f"{fact.post} ({fact.officer}) at {here} was reminded to acknowledge."
         case relay.Escalated():
@@ -164,6 +175,14 @@ def sentence(entry: Entry, zone: tzinfo = UTC) -> str:
             )
         case _:
             return other(fact, here)
+
+
+def held(ground: Authority) -> str:
+    """Return who held a post, in which charge and rank."""
+    if ground.officer is None:
+        return f"{ground.post} was vacant"
+    rank = "" if ground.rank is None else f", BPS-{ground.rank}"
+    return f"{ground.post} was held by {ground.officer} ({ground.charge}{rank})"
 
 
 def other(fact: Fact, here: str) -> str:

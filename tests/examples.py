@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeVar
 
 from domain import directive, force, office, relay, roll, roll_call, service
+from domain.authority import Authority
 from domain.deadline import Due
 from domain.directive import Basis, Clause, Lineage, Link, Order, Population, Terms
 from domain.fact import ClauseId, DirectiveId, Fact, OfficerId, PostId, UnitId
@@ -112,6 +113,11 @@ BY_PPO = about("post:ppo", "file")
 BY_DESK = about("farman", "desk")
 BY_OFFICER = about("officer:C-2", "phone", TEN) | {"version": 1, "text": ORDER_TEXT}
 
+BY_WAZMERI = Authority(
+    post=DPO, unit=SWAT, officer=WAZMERI, charge="acting", rank=19, line=(SWAT,)
+)
+"""The ground on which the district's head acts."""
+
 EXAMPLES: tuple[Fact, ...] = (
     force.Described(
         **about(channel="file"),
@@ -189,6 +195,17 @@ EXAMPLES: tuple[Fact, ...] = (
         scope=(MALAKAND, SWAT, SAIDU),
         text=ORDER_TEXT,
     ),
+    directive.Authorised(
+        **BY_PPO,
+        authority=Authority(
+            post=PPO,
+            unit=HQ,
+            officer=TORVALA,
+            charge="substantive",
+            rank=22,
+            line=(MALAKAND, HQ),
+        ),
+    ),
     directive.Amended(**BY_PPO, version=2, material=True, terms=PLAIN_TERMS, text=AMENDED_TEXT),
     directive.Superseded(**BY_DESK, by=DirectiveId("hq-2020-4")),
     directive.Withdrawn(**BY_DESK, reason="Issued in error."),
@@ -198,6 +215,17 @@ EXAMPLES: tuple[Fact, ...] = (
     relay.Forwarded(**about(), to=(SAIDU,), vacant_since="2020-01-02T00:00:00+00:00"),
     relay.OfficersServed(
         **about(), officers=(KARVANDI, PIRZARI), version=1, text=ORDER_TEXT, joined=True
+    ),
+    relay.ClauseTightened(
+        **about("post:dpo-swat", "desk"),
+        clause=QUIT,
+        due=Due(clock="receipt", within=43_200),
+        closed=False,
+        was=Due(clock="receipt", within=86_400),
+        version=1,
+        text=ORDER_TEXT,
+        authority=BY_WAZMERI,
+        units=(SWAT, SAIDU),
     ),
     relay.Reminded(**about(), post=DPO, officer=WAZMERI),
     relay.Escalated(
@@ -266,6 +294,15 @@ BARE: tuple[Fact, ...] = (
     relay.Acknowledged(**about(), by=DPO),
     relay.Forwarded(**about(), to=()),
     relay.OfficersServed(**about(), officers=(), version=1, text=ORDER_TEXT),
+    relay.ClauseTightened(
+        **about(),
+        clause=ClauseId("official"),
+        closed=True,
+        version=1,
+        text=ORDER_TEXT,
+        authority=Authority(post=DPO, unit=SWAT),
+        units=(SWAT,),
+    ),
     relay.Escalated(
         **about(),
         clause=QUIT,

@@ -36,6 +36,10 @@ Cascade
 - The scope is what stands below the addressed; of one that is not standing only what stood
   there at its issue too. A unit that comes under one that has forwarded receives at that
   instant. A unit that has received serves, wherever it stands by then.
+- A unit that tightens gives less time by the clause's own clock (from its receipt, where it
+  had no time), to all that stood below it then and whoever comes under one of those by a later
+  receipt; nobody is late by it before it is said. Equal is a repeat, more is refused, and so is
+  another clock. It stands through amendments, also material ones: then it runs anew with them.
 - A relay's first acknowledgement stands, also when an earlier one arrives late. Without a
   named post the unit's head must be held; the post named is the unit's own or one above it,
   and of it the contract does not ask that it be held. After the end it is refused.
@@ -43,8 +47,9 @@ Cascade
   is vacant or there is none.
 
 Answers
-- An answer is to the version that this office had in force at its `at` when it was entered;
-  an amendment entered later does not change what was answered.
+- An answer is to the version that this office had in force at its `at` when it was entered,
+  or to the one it names, which must have been in force by then; an amendment entered later
+  does not change what was answered.
 - After the directive's end nobody is bound, so an answer for then is refused like one of a
   man who has left; one for before it is accepted late.
 - Contested says nothing of reading: the chain is complied, acknowledged, read.
@@ -81,6 +86,7 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol, TypeVar, cast
 from zoneinfo import ZoneInfo
 
+from domain.deadline import Due
 from domain.directive import Clause, Order, Terms
 from domain.force import Post, Unit
 
@@ -305,6 +311,15 @@ class Forwarded(_OfDirective):
 @dataclass(frozen=True, kw_only=True)
 class UnitServed(_OfDirective):
     unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tightened(_OfDirective):
+    """A unit gave less time for a clause, to itself and all that stood below it."""
+
+    clause: str
+    due: Due
+    units: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -633,21 +648,41 @@ class Books:
         decisions = [d for d in self.of(Decided, *about) if d.at <= at]
         return any(all(d.place < c.place for d in decisions) for c in contests)
 
-    def due(self, service: Served, act: Clause, asked: Version) -> datetime | None:
-        """Return by when an act is due of him."""
-        if act.due is None:
-            return None
-        if act.due.at is not None:
-            return act.due.at
+    def due(
+        self, service: Served, act: Clause, asked: Version, at: datetime
+    ) -> datetime | None:
+        """Return by when an act is due of him, by what was tightened up to an instant, too."""
+        dues = [] if act.due is None else [self.run_out(service, act.due, asked)]
+        dues += [
+            max(self.run_out(service, said.due, asked), said.at)
+            for said in self.of(Tightened, service.directive)
+            if said.clause == act.id and said.at <= at and self.holds_for(said, service.unit)
+        ]
+        return min(dues, default=None)
+
+    def run_out(self, service: Served, due: Due, asked: Version) -> datetime:
+        """Return when the clock of a deadline runs out for him."""
+        if due.at is not None:
+            return due.at
         issued = self.issued(service.directive)
         received = self.relay(Received, service.directive, service.unit)
         assert issued is not None
         assert received is not None
         clocks = {"issue": issued.at, "receipt": received.at, "service": service.at}
-        start = clocks[act.due.clock or ""]
+        start = clocks[due.clock or ""]
         if asked.number > 1:
             start = max(start, asked.at)
-        return start + timedelta(seconds=act.due.within or 0)
+        return start + timedelta(seconds=due.within or 0)
+
+    def holds_for(self, said: Tightened, unit: str) -> bool:
+        """Tell whether a unit is one of those, or came under one of them by a later receipt."""
+        if unit in said.units:
+            return True
+        received = self.relay(Received, said.directive, unit)
+        if received is None or received.order < said.order or received.entered is None:
+            return False
+        up = self.parent(unit, received.entered)
+        return up is not None and up != unit and self.holds_for(said, up)
 
     def row(
         self, issued: Issued, officer: str, at: datetime, version: int | None
@@ -672,7 +707,9 @@ class Books:
             act.id: self.answered(service, at, asked.number, "complied", act.id) for act in owed
         }
         dues = {
-            act.id: due for act in owed if (due := self.due(service, act, asked)) is not None
+            act.id: due
+            for act in owed
+            if (due := self.due(service, act, asked, at)) is not None
         }
         open_dues = {act: due for act, due in dues.items() if done[act] is None}
         times = [when for when in done.values() if when is not None]
@@ -1045,6 +1082,13 @@ class Oracle:
                 while self._serve_next(issued):
                     pass
 
+    def _stood_below(self, issued: Issued, passed_on: Forwarded, unit: str) -> bool:
+        """Tell whether a unit was one to forward to when it was forwarded, as was known then."""
+        if passed_on.unit == issued.unit and unit in issued.wording.addressees:
+            return True
+        then = self.books.known(passed_on.command)
+        return then.parent(unit, passed_on.entered or passed_on.at) == passed_on.unit
+
     def _pass_down(self, issued: Issued) -> None:
         """Forward wherever nothing is waited for, one receipt after the other, earliest first."""
         name, books = issued.directive, self.books
@@ -1075,6 +1119,7 @@ class Oracle:
                 and at == passed_on.at
                 and receipt.sender not in {None, sender}
                 and books.relay(ReceivedAgain, name, unit) is None
+                and self._stood_below(issued, passed_on, unit)
             ):
                 self._say(ReceivedAgain(at=at, directive=name, unit=unit, via=sender))
 
@@ -1179,6 +1224,64 @@ class Oracle:
         self._cascade()
         return answer | {"changed": True}
 
+    def tighten(
+        self,
+        ref: str,
+        unit: str,
+        clause: str,
+        *,
+        within: int | None = None,
+        until: datetime | None = None,
+        by: str | None = None,
+        at: datetime | None = None,
+    ) -> dict[str, object]:
+        at = self._begin(at)
+        issued = self._directive(ref)
+        name, books = issued.directive, self.books
+        if not books.of(Stands, unit):
+            raise No(f"No unit {unit}.", 5)
+        if books.state(name, at) != "in_force":
+            raise No("It was not in force.")
+        if unit == issued.unit:
+            raise No("The issuer amends.")
+        asked = books.asked(name, books.version_at(name, at))
+        said = next((one for one in asked.terms.clauses if one.id == clause), None)
+        if said is None:
+            raise No(f"No clause {clause}.", 5)
+        desk = by or books.head(unit, at)
+        if desk is None:
+            raise No(f"{unit} has no head.")
+        if by is None:
+            self._held(desk, at)
+        if self._post(desk, at).unit not in books.above(unit, at):
+            raise No(f"{desk} is no desk of {unit} nor above it.")
+        if said.kind != "required_act":
+            raise No("Nothing to shorten.", 2)
+        held = said.due
+        for other in books.of(Tightened, name):
+            shorter = held is None or self._time(other.due) < self._time(held)
+            clocks = held is None or held.clock == other.due.clock
+            mine = other.clause == clause and other.at <= at and books.holds_for(other, unit)
+            if mine and clocks and shorter:
+                held = other.due
+        clock = "receipt" if held is None or held.clock is None else held.clock
+        due = Due(at=until) if until is not None else Due(clock=clock, within=within)
+        received = books.relay(Received, name, unit)
+        if received is None or at < received.at:
+            raise No(f"{unit} has not received it then.")
+        answer: dict[str, object] = {"directive": name, "unit": unit, "changed": False}
+        if due == held:
+            return answer
+        if held is not None and (held.clock != due.clock or self._time(due) > self._time(held)):
+            raise No("That would relax it.")
+        below = frozenset(books.below([unit], at))
+        self._say(Tightened(at=at, directive=name, clause=clause, due=due, units=below))
+        return answer | {"changed": True}
+
+    @staticmethod
+    def _time(due: Due) -> float:
+        return due.at.timestamp() if due.at is not None else float(due.within or 0)
+
     # The answers
 
     def answer(
@@ -1189,11 +1292,12 @@ class Oracle:
         *,
         clause: str | None = None,
         at: datetime | None = None,
+        version: int | None = None,
     ) -> dict[str, object]:
         at = self._begin(at)
         issued = self._directive(ref)
         self._officer(officer)
-        changed = self._answer(issued, officer, kind, clause, at)
+        changed = self._answer(issued, officer, kind, clause, at, version)
         return {"directive": issued.directive, "officer": officer, "changed": changed}
 
     def _bound(self, issued: Issued, officer: str, at: datetime) -> Served:
@@ -1212,13 +1316,24 @@ class Oracle:
         return service
 
     def _answer(
-        self, issued: Issued, officer: str, kind: str, clause: str | None, at: datetime
+        self,
+        issued: Issued,
+        officer: str,
+        kind: str,
+        clause: str | None,
+        at: datetime,
+        version: int | None = None,
     ) -> bool:
         if kind == "contested":
             return self._contest(issued, officer, at)
         service = self._bound(issued, officer, at)
         books, name = self.books, issued.directive
-        version = books.version_at(name, at)
+        if version is None:
+            version = books.version_at(name, at)
+        elif version > len(books.of(Version, name)) or (
+            books.of(Version, name)[version - 1].at > at
+        ):
+            raise No("There was no such version then.")
         asks: list[str | None] = [None]
         if kind == "complied":
             acts = [act.id for act in books.of(Version, name)[version - 1].terms.acts()]

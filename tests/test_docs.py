@@ -193,6 +193,9 @@ ASKED: dict[str, list[str]] = {
     "farman issue": ["issue order.md", "issue second.md"],
     "farman amend": ["amend 1/2020 amended.md"],
     "farman relay acknowledge": ["relay acknowledge 2/2020 malakand --by ppo"],
+    "farman relay tighten": [
+        "relay tighten 1/2020 swat --clause quit --within PT12H --by dpo-swat"
+    ],
     "farman read": ["read 1/2020 C-1"],
     "farman ack": ["ack 1/2020 C-2"],
     "farman comply": ["comply 1/2020 D-1"],

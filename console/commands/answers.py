@@ -30,18 +30,40 @@ Clause = Annotated[
 ]
 
 
+Version = Annotated[
+    int | None,
+    typer.Option(
+        "--version", help="The version that he answers; else the one in force.", min=1
+    ),
+]
+
+
 def read(
-    ctx: typer.Context, ref: Ref, officer: Officer, at: At = None, channel: Through = "desk"
+    ctx: typer.Context,
+    ref: Ref,
+    officer: Officer,
+    version: Version = None,
+    at: At = None,
+    channel: Through = "desk",
 ) -> None:
     """Record that an officer has read a directive."""
-    _give(ctx, ref, officer, "read", at=at, channel=channel)
+    _give(ctx, ref, officer, "read", version=version, at=at, channel=channel)
 
 
 def ack(
-    ctx: typer.Context, ref: Ref, officer: Officer, at: At = None, channel: Through = "desk"
+    ctx: typer.Context,
+    ref: Ref,
+    officer: Officer,
+    version: Version = None,
+    at: At = None,
+    channel: Through = "desk",
 ) -> None:
-    """Record that an officer acknowledges a directive."""
-    _give(ctx, ref, officer, "acknowledged", at=at, channel=channel)
+    """Record that an officer acknowledges a directive.
+
+    An answer to an earlier version stays with that version: where a material amendment asks
+    again, it is no answer to the new one.
+    """
+    _give(ctx, ref, officer, "acknowledged", version=version, at=at, channel=channel)
 
 
 def comply(
@@ -53,6 +75,7 @@ def comply(
         str | None,
         typer.Option("--evidence", help="A reference to evidence.", metavar="TEXT"),
     ] = None,
+    version: Version = None,
     at: At = None,
     channel: Through = "desk",
 ) -> None:
@@ -61,7 +84,15 @@ def comply(
     It implies that he has read and acknowledged it.
     """
     _give(
-        ctx, ref, officer, "complied", at=at, channel=channel, clause=clause, evidence=evidence
+        ctx,
+        ref,
+        officer,
+        "complied",
+        version=version,
+        at=at,
+        channel=channel,
+        clause=clause,
+        evidence=evidence,
     )
 
 
@@ -71,6 +102,7 @@ def _give(
     officer: str,
     kind: Literal["read", "acknowledged", "complied"],
     *,
+    version: int | None,
     at: str | None,
     channel: Channel,
     clause: str | None = None,
@@ -86,6 +118,7 @@ def _give(
             evidence=evidence,
             at=this.instant(at, "--at"),
             channel=channel,
+            version=version,
         )
     done = {"read": "has read", "acknowledged": "acknowledged", "complied": "complied with"}
     this.answer(answer, _sentence(answer, f"{officer} {done[kind]} {answer['directive']}."))
@@ -196,6 +229,7 @@ def roll_call(
         Literal["acknowledged", "complied"],
         typer.Option("--answer", help="What a line without an answer says."),
     ] = "acknowledged",
+    version: Version = None,
 ) -> None:
     """Enter a roll call: who answered when it was read out.
 
@@ -219,6 +253,7 @@ def roll_call(
             diary=diary,
             held_at=held,
             answer=answer,
+            version=version,
         )
     this.answer(told, reports.roll_call(told))
 

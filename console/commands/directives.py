@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from console import output, reports
-from console.commands.options import At, Reads, Ref, UnitWord, call
-from console.completion import directives, posts
+from console.commands.options import At, Desk, Reads, Ref, UnitWord, call
+from console.completion import directives
+from domain.errors import Misused
 
 
 def issue(
@@ -106,15 +107,7 @@ def acknowledge_relay(
     ctx: typer.Context,
     ref: Ref,
     unit: UnitWord,
-    by: Annotated[
-        str | None,
-        typer.Option(
-            "--by",
-            help="The desk that acknowledges; else the unit's head.",
-            metavar="POST",
-            autocompletion=posts,
-        ),
-    ] = None,
+    by: Desk = None,
     at: At = None,
 ) -> None:
     """Acknowledge a directive's receipt for a unit.
@@ -126,6 +119,61 @@ def acknowledge_relay(
         answer = office.acknowledge_relay(ref, unit, by=by, at=this.instant(at, "--at"))
     done = "acknowledged" if answer["changed"] else "had acknowledged before"
     this.answer(answer, f"{unit} {done}: {answer['directive']}.")
+
+
+def tighten_relay(
+    ctx: typer.Context,
+    ref: Ref,
+    unit: UnitWord,
+    clause: Annotated[str, typer.Option("--clause", help="Which clause.", metavar="ID")],
+    within: Annotated[
+        str | None,
+        typer.Option("--within", help="The shorter time, by the clause's clock.", metavar="D"),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Or the instant it is due.", metavar="T")
+    ] = None,
+    close: Annotated[
+        bool, typer.Option("--close", help="Or: admit nobody more under an open exception.")
+    ] = False,
+    by: Desk = None,
+    at: At = None,
+) -> None:
+    """Tighten a clause for a unit and all below it.
+
+    A unit may shorten a deadline or close an open exception, never the reverse. Nobody is late
+    by it before the moment it is said.
+    """
+    from console.files import durations
+
+    this = call(ctx)
+    if [within, until].count(None) + (not close) != 2:  # noqa: PLR2004 - of three, one
+        raise Misused("Say one of --within D, --until T and --close.")
+    seconds = None
+    if within is not None:
+        try:
+            seconds = int(durations.duration(within).total_seconds())
+        except ValueError as fault:
+            raise Misused(f"--within {within!r}: {fault}") from fault
+        if not seconds:
+            raise Misused("--within PT0S leaves no time: say a duration, such as P3D.")
+    with this.office() as office:
+        answer = office.tighten(
+            ref,
+            unit,
+            clause,
+            within=seconds,
+            until=this.instant(until, "--until"),
+            by=by,
+            at=this.instant(at, "--at"),
+        )
+    was = "" if answer["was"] is None else f" instead of {answer['was']}"
+    now = "admits nobody more" if answer["due"] is None else f"is due {answer['due']}{was}"
+    if not answer["changed"]:
+        now = f"{now} already" if answer["due"] is None else f"is due {answer['due']} already"
+    this.answer(
+        answer, f"For {unit} and all below it, {clause} of {answer['directive']} {now}."
+    )
 
 
 def replay(

@@ -75,6 +75,15 @@ By = Annotated[
         "--by", help="The post that decides.", metavar="POST", autocompletion=completion.posts
     ),
 ]
+Desk = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        help="The desk that speaks for the unit; else its head.",
+        metavar="POST",
+        autocompletion=completion.posts,
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Tell what would change; write nothing.")
 ]

@@ -122,6 +122,7 @@ def test_hops_and_overdue_name_units_and_desks_whole() -> None:
         "forwarded_at": at,
         "dwell_seconds": 0,
         "unacknowledged_seconds": 47 * 3_600,
+        "holds": False,
         "held_by": held,
     }
     late = {

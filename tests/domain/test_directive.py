@@ -7,10 +7,12 @@ from hypothesis import given as each
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from domain.authority import Authority
 from domain.directive import (
     DIRECTIVE,
     Amend,
     Amended,
+    Authorised,
     Command,
     Directive,
     End,
@@ -35,10 +37,12 @@ from tests.examples import (
     ORDER,
     ORDER_TEXT,
     PLAIN_TERMS,
+    PPO,
     QUIT,
     SAIDU,
     SWAT,
     TERMS,
+    TORVALA,
     WHATSAPP,
     about,
 )
@@ -85,6 +89,16 @@ def withdrawn(hours: float, reason: str = "Issued in error.") -> Withdrawn:
     return Withdrawn(**about(at=later(hours)), reason=reason)
 
 
+authorised = Authorised(
+    **about("post:ppo", "file"),
+    authority=Authority(post=PPO, unit=HQ, officer=TORVALA, charge="substantive", rank=22),
+)
+
+
+def issue(fact: Issued, commanded: frozenset[UnitId]) -> Issue:
+    return Issue(fact, commanded, authorised)
+
+
 def amend(fact: Amended) -> Amend:
     return Amend(micros(fact.at), fact)
 
@@ -97,16 +111,16 @@ def end(fact: Superseded | Withdrawn) -> End:
 
 
 def test_a_directive_is_issued_once() -> None:
-    given(DIRECTIVE).when(Issue(issued, COMMANDED)).then(issued)
-    given(DIRECTIVE, issued).when(Issue(issued, COMMANDED)).then()
-    given(DIRECTIVE, issued, withdrawn(1)).when(Issue(issued, COMMANDED)).then()
+    given(DIRECTIVE).when(issue(issued, COMMANDED)).then(issued, authorised)
+    given(DIRECTIVE, issued).when(issue(issued, COMMANDED)).then()
+    given(DIRECTIVE, issued, withdrawn(1)).when(issue(issued, COMMANDED)).then()
 
 
 def test_a_post_issues_only_to_units_under_its_command() -> None:
-    given(DIRECTIVE).when(Issue(issued, frozenset({HQ, MALAKAND}))).then_refused(
+    given(DIRECTIVE).when(issue(issued, frozenset({HQ, MALAKAND}))).then_refused(
         "ppo does not command swat: a post issues only to units under its command."
     )
-    given(DIRECTIVE).when(Issue(issued, frozenset({HAZARA}))).then_refused(
+    given(DIRECTIVE).when(issue(issued, frozenset({HAZARA}))).then_refused(
         "ppo does not command malakand, swat: a post issues only to units under its command."
     )
 
@@ -286,7 +300,7 @@ def test_a_text_is_shown_in_english_or_else_in_what_there_is() -> None:
 
 HOURS = st.integers(-1, 6)
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
-    st.just(Issue(issued, COMMANDED)),
+    st.just(issue(issued, COMMANDED)),
     st.builds(
         lambda h, m, t: amend(amended(h, 0, material=m, text=f"{t:02x}" * 32)),
         HOURS,
@@ -342,6 +356,6 @@ def test_units_are_compared_as_they_are_spelt() -> None:
     shouted = issued.model_copy(
         update={"order": ORDER.model_copy(update={"addressees": (UnitId("SWAT"),)})}
     )
-    given(DIRECTIVE).when(Issue(shouted, COMMANDED)).then_refused(
+    given(DIRECTIVE).when(issue(shouted, COMMANDED)).then_refused(
         "ppo does not command SWAT: a post issues only to units under its command."
     )

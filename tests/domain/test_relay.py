@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given as each
 from hypothesis import strategies as st
 
+from domain.deadline import Due
 from domain.errors import CorruptStream, Refused
 from domain.fact import ClauseId, UnitId, micros
 from domain.relay import (
     RELAY,
     Acknowledge,
     Acknowledged,
+    ClauseTightened,
     Command,
     Escalated,
     Event,
@@ -23,9 +25,11 @@ from domain.relay import (
     Record,
     Relay,
     Reminded,
+    Tighten,
     stream,
 )
 from tests.examples import (
+    BY_WAZMERI,
     DPO,
     HAZARA,
     HQ,
@@ -201,9 +205,88 @@ def test_a_long_roll_is_served_in_several_facts_at_the_first_ones_instant() -> N
 # --- Reminding and escalating ----------------------------------------------------------
 
 
-def test_a_desk_is_reminded_once() -> None:
+def test_a_desk_is_reminded_once_a_day_and_nothing_resets_the_count() -> None:
     given(RELAY, received()).when(Record(reminded())).then(reminded())
-    given(RELAY, received(), reminded()).when(Record(reminded(4))).then()
+    given(RELAY, received(), reminded(3)).when(Record(reminded(26.9))).then()
+    given(RELAY, received(), reminded(3)).when(Record(reminded(27))).then(reminded(27))
+    state = RELAY.fold([received(), reminded(3), again(9, HAZARA), reminded(27)])
+    assert (state.reminders, state.reminded_at) == (2, micros(later(27)))
+
+
+def test_nobody_who_is_done_is_reminded() -> None:
+    given(RELAY, received(), acknowledged(1)).when(Record(reminded())).then()
+    given(RELAY, received(), forwarded(1)).when(Record(reminded())).then()
+
+
+# --- Tightening ------------------------------------------------------------------------
+
+HALF, DAY, WEEK = (Due(clock="receipt", within=hours * 3_600) for hours in (12, 24, 168))
+
+
+def tightened(
+    hours: float = 1, due: Due | None = HALF, was: Due | None = DAY
+) -> ClauseTightened:
+    return ClauseTightened(
+        **about("post:dpo-swat", "desk", later(hours)),
+        clause=QUIT,
+        due=due,
+        closed=due is None,
+        was=was,
+        version=1,
+        text=ORDER_TEXT,
+        authority=BY_WAZMERI,
+        units=(SWAT, SAIDU),
+    )
+
+
+def tighten(fact: ClauseTightened, *, shut: bool = False) -> Tighten:
+    return Tighten(fact, "1/2020", shut)
+
+
+def test_a_relay_may_shorten_a_deadline() -> None:
+    given(RELAY, received()).when(tighten(tightened())).then(tightened())
+    first = tightened(was=None)
+    given(RELAY, received()).when(tighten(first)).then(first)
+
+
+def test_a_relay_never_relaxes_and_both_wordings_are_named() -> None:
+    given(RELAY, received()).when(tighten(tightened(due=WEEK))).then_refused(
+        "A unit may tighten and never relax: 'quit' of 1/2020 is due within 1 day of the "
+        "receipt, and within 7 days of the receipt would be later."
+    )
+
+
+def test_a_deadline_is_shortened_by_its_own_clock() -> None:
+    by_service = tightened(due=Due(clock="service", within=3_600))
+    given(RELAY, received()).when(tighten(by_service)).then_refused(
+        "'quit' of 1/2020 is due within 1 day of the receipt; a deadline within 1 hour of the "
+        "service runs by another clock, so it may be later: shorten it by the same clock."
+    )
+    until = Due(at=later(5))
+    sooner = tightened(due=until, was=Due(at=later(6)))
+    given(RELAY, received()).when(tighten(sooner)).then(sooner)
+    given(RELAY, received()).when(tighten(tightened(due=until))).then_refused(
+        "'quit' of 1/2020 is due within 1 day of the receipt; a deadline by "
+        "2020-01-15T14:00:00+05:00 runs by another clock, so it may be later: shorten it by "
+        "the same clock."
+    )
+
+
+def test_tightening_to_what_holds_already_changes_nothing() -> None:
+    given(RELAY, received()).when(tighten(tightened(due=DAY))).then()
+
+
+def test_an_open_exception_is_closed_once() -> None:
+    closing = tightened(due=None, was=None)
+    given(RELAY, received()).when(tighten(closing)).then(closing)
+    given(RELAY, received()).when(tighten(closing, shut=True)).then()
+
+
+def test_a_unit_tightens_what_it_has_received_and_not_before() -> None:
+    given(RELAY).when(tighten(tightened())).then_refused(NOT_RECEIVED)
+    given(RELAY, received(1)).when(tighten(tightened(0.5))).then_refused(
+        "A unit cannot tighten a clause before its receipt at 2020-01-15T05:00:00+00:00."
+    )
 
 
 def test_escalation_is_recorded_once_per_clause_and_level() -> None:
@@ -225,6 +308,7 @@ def test_escalation_is_recorded_once_per_clause_and_level() -> None:
         [acknowledged()],
         [forwarded()],
         [received(), served()],
+        [tightened()],
     ],
     ids=lambda history: " ".join(fact.stored for fact in history),
 )
@@ -251,6 +335,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         st.sets(st.sampled_from([KARVANDI, PIRZARI])),
     ),
     HOURS.map(lambda h: Record(reminded(h))),
+    st.builds(lambda h, due: tighten(tightened(h, due)), HOURS, st.sampled_from([HALF, DAY])),
     st.integers(1, 2).map(lambda level: Record(escalated(level))),
 )
 
@@ -276,11 +361,12 @@ def test_every_history_can_be_replayed(commands: list[Command]) -> None:
 @examples(100)
 def test_doubled_commands_change_nothing(commands: list[Command]) -> None:
     # A second fact of service with the same officers never comes: whom a unit is to serve is
-    # asked of who has not been served.
-    some = [
+    # asked of who has not been served. Nor does a second tightening: what holds is asked first.
+    some: list[Command] = [
         command
         for command in commands
-        if not (
+        if not isinstance(command, Tighten)
+        and not (
             isinstance(command, Record)
             and isinstance(command.fact, OfficersServed)
             and command.fact.officers
@@ -293,7 +379,7 @@ def test_doubled_commands_change_nothing(commands: list[Command]) -> None:
 @examples(100)
 def test_each_step_is_taken_once(commands: list[Command]) -> None:
     history = run(commands)
-    for cls in (Received, ReceivedAgain, Acknowledged, Reminded):
+    for cls in (Received, ReceivedAgain, Acknowledged):
         assert sum(isinstance(fact, cls) for fact in history) <= 1
     reached = [unit for fact in history if isinstance(fact, Forwarded) for unit in fact.to]
     assert len(reached) == len(set(reached))

@@ -24,6 +24,7 @@ REF = "hq-2020-1"
 TO_MALAKAND = [
     "roll.mustered roll-swat-saidu",
     f"directive.issued directive-{REF}",
+    f"directive.authorised directive-{REF}",
     f"relay.received relay-{REF}.hq",
     f"relay.acknowledged relay-{REF}.hq",
     f"relay.received relay-{REF}.malakand",
@@ -114,7 +115,7 @@ def test_what_was_not_known_yet_proves_nothing(office: Office) -> None:
     head = office.head()
     issued(office)
     assert because(office, "C-2", known_at=head) == f"{REF} was not issued."
-    assert because(office, "C-2", known_at=head + 2).startswith("It lies with hq since")
+    assert because(office, "C-2", known_at=head + 3).startswith("It lies with hq since")
 
 
 def test_a_desk_that_did_not_acknowledge_holds_it(office: Office) -> None:
@@ -148,7 +149,11 @@ def test_who_is_not_addressed_was_not_served(office: Office) -> None:
     issued(office, SWAT)
     found = proof(office, "H-2")
     assert found["because"] == "hazara, where H-2 is, is not among those addressed: swat."
-    assert named(found) == ["roll.mustered roll-hazara", f"directive.issued directive-{REF}"]
+    assert named(found) == [
+        "roll.mustered roll-hazara",
+        f"directive.issued directive-{REF}",
+        f"directive.authorised directive-{REF}",
+    ]
 
 
 @pytest.mark.parametrize(

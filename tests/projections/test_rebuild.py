@@ -221,6 +221,7 @@ def busy(office: Office) -> Office:
     office.answer(REF, "C-1", "acknowledged", at=after(2))
     office.contest(REF, "C-2", "Not I.")
     office.transfer("C-3", "hazara")
+    office.tighten(REF, "hazara", "quit", within=1_800, by="ppo")
     office.tick()
     with working(office.store, "hq", after(3)) as work:
         about = work.about(after(3))
@@ -311,6 +312,11 @@ ALTERED = [
         "hops",
         "UPDATE escalations SET officers = 9 WHERE unit = 'swat' AND level = 1",
         "escalations (directive=hq-2020-1, unit=swat, clause=quit, level=1): officers is 9, by the ledger 2",
+    ),
+    Altered(
+        "hops",
+        "UPDATE tightenings SET within = 60 WHERE unit = 'hazara'",
+        "tightenings (directive=hq-2020-1, unit=hazara, clause=quit, source=#): within is 60, by the ledger 1800",
     ),
     Altered(
         "standing",

@@ -44,6 +44,9 @@ TOLD = {
     "officer.duty_changed@1": "C-2 is now suspended.",
     "officer.retired@1": "C-2 died.",
     "directive.issued@1": "ppo issued 191 PA/DIG/HQrs: Leave unofficial WhatsApp groups.",
+    "directive.authorised@1": (
+        "ppo was held by P-1 (substantive, BPS-22); the order stands on that."
+    ),
     "directive.amended@1": "It was materially amended; version 2 is in force.",
     "directive.superseded@1": "It was superseded by hq-2020-4.",
     "directive.withdrawn@1": "It was withdrawn: Issued in error.",
@@ -55,6 +58,10 @@ TOLD = {
         "2020-01-02 05:00+05:00 and its grace had run out."
     ),
     "relay.officers_served@1": "swat served it on 2 officers who joined later.",
+    "relay.clause_tightened@1": (
+        "dpo-swat tightened it for swat and all below: quit is due within 12 hours of the "
+        "receipt instead of within 1 day of the receipt."
+    ),
     "relay.reminded@1": "dpo-swat (D-1) at swat was reminded to acknowledge.",
     "relay.escalated@1": (
         "17 officers of swat overdue with quit: level 2 went to ppo (P-1), passing "
@@ -136,6 +143,7 @@ def names(office: Office, **asked: str) -> list[str]:
 
 
 ISSUED = directive.Issued.stored.removesuffix("@1")
+GROUND = directive.Authorised.stored.removesuffix("@1")
 AMENDED = directive.Amended.stored.removesuffix("@1")
 SERVED = relay.OfficersServed.stored.removesuffix("@1")
 READ = service.Read.stored.removesuffix("@1")
@@ -147,6 +155,7 @@ def test_a_directive_has_all_its_entries_in_the_order_of_the_ledger(office: Offi
     assert positions == sorted(set(positions))
     assert [entry["name"] for entry in entries] == [
         ISSUED,
+        GROUND,
         "relay.received",
         "relay.acknowledged",
         "relay.received",
@@ -165,20 +174,22 @@ def test_a_directive_has_all_its_entries_in_the_order_of_the_ledger(office: Offi
 
 
 def test_an_officer_has_what_concerns_him(office: Office) -> None:
-    assert names(office, officer="C-2") == [ISSUED, SERVED, READ, "roll_call.held", AMENDED]
-    assert names(office, officer="C-3") == [
-        ISSUED, SERVED, READ, "roll_call.held", "service.exempted", AMENDED
+    assert names(office, officer="C-2") == [
+        ISSUED, GROUND, SERVED, READ, "roll_call.held", AMENDED
     ]  # fmt: skip
-    assert names(office, officer="C-4") == [ISSUED, SERVED, AMENDED]
-    assert names(office, officer="H-1") == [ISSUED, AMENDED]
+    assert names(office, officer="C-3") == [
+        ISSUED, GROUND, SERVED, READ, "roll_call.held", "service.exempted", AMENDED
+    ]  # fmt: skip
+    assert names(office, officer="C-4") == [ISSUED, GROUND, SERVED, AMENDED]
+    assert names(office, officer="H-1") == [ISSUED, GROUND, AMENDED]
 
 
 def test_a_unit_has_its_relay_and_its_roll_calls(office: Office) -> None:
     assert names(office, unit=SAIDU) == [
-        ISSUED, "relay.received", "relay.forwarded", SERVED, "roll_call.held", AMENDED
+        ISSUED, GROUND, "relay.received", "relay.forwarded", SERVED, "roll_call.held", AMENDED
     ]  # fmt: skip
     assert names(office, unit=HQ) == [
-        ISSUED, "relay.received", "relay.acknowledged", "relay.forwarded", AMENDED
+        ISSUED, GROUND, "relay.received", "relay.acknowledged", "relay.forwarded", AMENDED
     ]  # fmt: skip
 
 

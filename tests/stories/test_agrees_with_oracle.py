@@ -243,6 +243,7 @@ def orders(draw: Draw, force: Force, label: str) -> Order:
 COMMANDS = (
     *("answer",) * 6,
     *("acknowledge_relay",) * 4,
+    *("tighten",) * 3,
     *("transfer",) * 4,
     *("tick",) * 3,
     *("again",) * 3,
@@ -374,10 +375,20 @@ def _said(
         case "answer":
             kind = pick("acknowledged", "complied", "read")
             clause = pick(None, "a", "b", "ban") if kind == "complied" else None
-            return {**ref(), **officer(), "kind": kind, "clause": clause, **at()}
+            version = pick({}, {}, {"version": 1}, {"version": 2})
+            return {**ref(), **officer(), "kind": kind, "clause": clause, **version, **at()}
         case "acknowledge_relay":
             by = pick({}, {"by": "head-hq"}, {"by": post()})
             return {**ref(), "unit": pick(*units), **by, **at()}
+        case "tighten":
+            by = pick(*({"by": "head-hq"},) * 4, {}, {"by": post()})
+            less = pick(
+                {"within": HOUR}, {"within": HOUR // 2}, {"within": 4 * HOUR},
+                {"within": 29 * HOUR}, {"until": MORNING + timedelta(hours=5)},
+            )  # fmt: skip
+            clause = pick(*"aaaaab", "ban")
+            unit = pick(*units[1:], *units[1:], *units)
+            return {**ref(), "unit": unit, "clause": clause, **less, **by, **at()}
         case "transfer":
             return {**officer(), "unit": pick(*units), **at()}
         case "duty":
@@ -687,7 +698,7 @@ SAID_BACK: Mapping[str, Sequence[str]] = {
     "import_answers": ("accepted", "repeated", "refused"),
     "roll_call": ("accepted", "repeated", "absent", "refused"),
     **dict.fromkeys(("amend", "withdraw", "supersede"), ("directive", "version")),
-    "acknowledge_relay": ("directive", "unit", "changed"),
+    **dict.fromkeys(("acknowledge_relay", "tighten"), ("directive", "unit", "changed")),
     **dict.fromkeys(
         ("answer", "contest", "decide_contest", "exempt"), ("directive", "officer", "changed")
     ),
