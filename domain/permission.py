@@ -549,8 +549,13 @@ def _seconds(text: str) -> int | None:
 
 
 def _nearest(word: str, known: Sequence[str]) -> str:
-    """Return the known word that the fewest changes of a letter lead to; the first of several."""
-    return min(known, key=lambda one: _changes(word, _folded(one)))
+    """Return the known scope to which, or to a word of which, the fewest changed letters lead."""
+
+    def far(one: str) -> int:
+        whole = _folded(one)
+        return min(_changes(word, part) for part in (whole, *whole.split()))
+
+    return min(known, key=far)
 
 
 def _changes(one: str, other: str) -> int:
