@@ -19,6 +19,7 @@ from console.commands import (
     home,
     links,
     offices,
+    permissions,
     questions,
     workers,
 )
@@ -56,6 +57,7 @@ _relay = _group("relay", "A directive at a unit, on its way down.")
 _answers = _group("answers", "What officers answer.")
 _officer = _group("officer", "What befalls an officer.")
 _post = _group("post", "Who holds a post.")
+_permission = _group("permission", "Leave to do what a clause forbids without it.")
 _office = _group("office", "Regional offices with ledgers of their own.")
 _link = _group("link", "The links that carry what offices write to each other.")
 
@@ -133,6 +135,40 @@ _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
     (_officer, "retire", force.retire, "officer retire KP-00042"),
     (_post, "assume", force.assume, "post assume dpo-swat KP-00042 --charge acting"),
     (_post, "relinquish", force.relinquish, "post relinquish dpo-swat"),
+    (
+        _permission,
+        "request",
+        permissions.request,
+        (
+            "permission request 3/2024 KP-00042 --clause platforms --scope uniform "
+            f'--until {_NOON} --why "A film on road safety"'
+        ),
+    ),
+    (
+        _permission,
+        "grant",
+        permissions.grant,
+        'permission grant hq-2024-p1 --by dpo-swat --reason "The film needs it"',
+    ),
+    (
+        _permission,
+        "refuse",
+        permissions.refuse,
+        'permission refuse hq-2024-p1 --by dpo-swat --reason "Not in uniform"',
+    ),
+    (
+        _permission,
+        "revoke",
+        permissions.revoke,
+        'permission revoke hq-2024-p1 --by dpo-swat --reason "The film is made"',
+    ),
+    (
+        _permission,
+        "list",
+        permissions.listing,
+        "permission list 3/2024 --unit swat --state requested",
+    ),
+    (_permission, "show", permissions.show, "permission show hq-2024-p1"),
     (
         _office,
         "commission",

@@ -486,6 +486,76 @@ def overdue(answer: Answer, tree: "Tree", zone: tzinfo) -> Drawing:
     return draw
 
 
+# -- permissions
+
+
+def permissions(answer: Answer, zone: tzinfo) -> Drawing:
+    """Draw permissions: whose, for what, how each stands, and whose desk it is."""
+
+    def draw(console: "Console") -> None:
+        rows = answer["permissions"]
+        if not rows:
+            console.print("No permission stands so.")
+            return
+        made = table("Permission", "Officer", "For", "State", "Until", "Desk")
+        made.padding = (0, 0, 0, 0)
+        _times(made, all_but=("Permission", "Officer", "For", "Desk"))
+        for row in rows:
+            made.add_row(
+                row["permission"],
+                f"{row['officer_id']}, {row['unit']}",
+                f"{row['clause']}: {row['scope']}",
+                row["state"],
+                words.day(row["until"], zone),
+                _decider(row["decider"]),
+                style=_PERMITTED.get(row["state"]),
+            )
+        console.print(made)
+        for row in rows:
+            if row["because"]:
+                console.print(f"{row['permission']} is void: {row['because']}", style="red")
+
+    return draw
+
+
+_PERMITTED = {"void": "red", "requested": "yellow"}
+
+
+def _decider(desk: Answer) -> str:
+    return f"{desk['post']} ({desk['officer_id'] or 'VACANT'})"
+
+
+def permission(answer: Answer, zone: tzinfo, width: int) -> str:
+    """Return all of a permission, and its entries, a line each."""
+    lines = [
+        f"{answer['permission']}  {answer['directive']}  {answer['state']}",
+        (
+            f"{answer['officer_id']} of {answer['requested_unit']} (BPS {answer['rank']}) asked "
+            f"leave of {answer['clause']} for {answer['scope']}, "
+            f"until {words.day(answer['requested_until'], zone)}."
+        ),
+        f"Why: {answer['why']}",
+    ]
+    decided, desk = answer["decided_by"], _decider(answer["decider"])
+    if decided is None:
+        lines.append(f"{desk} decides.")
+    else:
+        done = "Refused" if answer["state"] == "refused" else "Granted"
+        end = "" if done == "Refused" else f", until {words.day(answer['until'], zone)}"
+        at = words.day(answer["decided_at"], zone)
+        lines.append(f"{done} {at} by {_decider(decided)}{end}.")
+        if answer["reason"]:
+            lines.append(f"Reason: {answer['reason']}")
+    if answer["revoked_at"] is not None:
+        lines.append(f"Revoked {words.day(answer['revoked_at'], zone)} by {desk}.")
+        if answer["revoked_reason"]:
+            lines.append(f"Reason: {answer['revoked_reason']}")
+    if answer["because"]:
+        lines.append(f"Void: {answer['because']}")
+    told = [part for text in lines for part in textwrap.wrap(text, width)]
+    return "\n".join([*told, "", timeline(answer, zone, width)])
+
+
 # -- what happened
 
 

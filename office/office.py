@@ -19,7 +19,7 @@ from domain.errors import Contended, Misused, Refused, Unavailable, Unknown
 from domain.fact import Micros, Text, micros
 from domain.force import Post, Tree, Unit
 from ledger.store import Store, head
-from office import answers, commission, directives, questions, roll, tick
+from office import answers, commission, directives, permissions, questions, roll, tick
 from office import force as force_
 from office.answers import Ask, Job
 from office.commission import Handover
@@ -307,6 +307,66 @@ class Office:
             lambda work: answers.plead(
                 work, ref, officer, "exempt", by=by, reason=reason, clause=clause, at=at
             )
+        )
+
+    def request_permission(
+        self,
+        ref: str,
+        officer: str,
+        clause: str,
+        *,
+        scope: str,
+        until: datetime,
+        why: str,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Ask leave of a prohibition for an officer."""
+        return self._do(
+            lambda work: permissions.request(
+                work, ref, officer, clause, scope=scope, until=until, why=why, at=at
+            )
+        )
+
+    def grant_permission(
+        self,
+        permission: str,
+        by: str,
+        *,
+        reason: str | None = None,
+        until: datetime | None = None,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Give the leave that was asked for."""
+        return self._do(
+            lambda work: permissions.grant(
+                work, permission, by, reason=reason, until=until, at=at
+            )
+        )
+
+    def refuse_permission(
+        self,
+        permission: str,
+        by: str,
+        *,
+        reason: str | None = None,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Give no leave."""
+        return self._do(
+            lambda work: permissions.refuse(work, permission, by, reason=reason, at=at)
+        )
+
+    def revoke_permission(
+        self,
+        permission: str,
+        by: str,
+        *,
+        reason: str | None = None,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Take leave back."""
+        return self._do(
+            lambda work: permissions.revoke(work, permission, by, reason=reason, at=at)
         )
 
     def commit(self, jobs: Sequence[Job]) -> list[list[bool | str]]:
@@ -612,6 +672,35 @@ class Office:
             return questions.timeline(
                 db, ref, officer=officer, unit=unit, known=known, limit=limit
             )
+
+    def permissions(
+        self,
+        ref: str | None = None,
+        *,
+        officer: str | None = None,
+        unit: str | None = None,
+        state: str | None = None,
+        as_of: datetime | None = None,
+        known_at: int | datetime | None = None,
+    ) -> dict[str, Any]:
+        """List permissions; of a directive, an officer, a unit, a state, if given."""
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), as_of, known_at)
+            return questions.permissions(
+                db, ref, moment, officer=officer, unit=unit, state=state
+            )
+
+    def permission(
+        self,
+        name: str,
+        *,
+        as_of: datetime | None = None,
+        known_at: int | datetime | None = None,
+    ) -> dict[str, Any]:
+        """Tell all of a permission, and its entries."""
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), as_of, known_at)
+            return questions.permission(db, name, moment)
 
     def proof_of_service(
         self,

@@ -11,6 +11,7 @@ from domain.cascade import scope
 from domain.errors import Misused, Unknown
 from domain.fact import FOREVER, SECOND, Micros, UnitId, instant, micros, words
 from domain.force import Tree
+from domain.permission import STATES as PERMITTED
 from domain.relay import Relay
 from ledger import links
 from ledger.codec import Entry, encode
@@ -18,6 +19,7 @@ from ledger.store import head, select_entries
 from projections import directives, force, proof
 from projections import hops as hops_
 from projections import officers as officers_
+from projections import permissions as permissions_
 from projections import status as status_
 from projections import timeline as timeline_
 from projections.database import Database, Moment
@@ -461,6 +463,92 @@ def proof_of_service(db: Database, ref: str, officer: str, asked: Moment) -> dic
         "served": found.served,
         "because": found.because,
         "facts": [_told(entry, zone_) for entry in found.entries],
+    }
+
+
+def permission_row(stood: permissions_.Stood, zone_: ZoneInfo) -> dict[str, Any]:
+    """Return how a permission stood, as every answer about one tells it."""
+    row = stood.row
+    return {
+        "permission": row.permission,
+        "directive": row.directive,
+        "version": row.version,
+        "clause": row.clause,
+        "officer_id": row.officer,
+        "unit": stood.unit,
+        "scope": row.scope,
+        "why": row.why,
+        "state": stood.state,
+        "because": stood.because,
+        "until": _at(row.asked_until if row.until is None else row.until, zone_),
+        "decider": {"post": stood.post, "officer_id": stood.officer},
+        "requested_at": _at(row.requested_at, zone_),
+        "decided_at": _at(row.decided_at, zone_),
+        "revoked_at": _at(row.revoked_at, zone_),
+    }
+
+
+def permissions(
+    db: Database,
+    ref: str | None,
+    asked: Moment,
+    *,
+    officer: str | None,
+    unit: str | None,
+    state: str | None,
+) -> dict[str, Any]:
+    """List permissions as they stood at a moment, in the order in which they were entered."""
+    if state is not None and state not in PERMITTED:
+        raise Misused(f"{state!r} is no state; they are {', '.join(PERMITTED)}.")
+    name = None if ref is None else directives.find(db, ref)
+    if officer is not None and not db.tuples(
+        "SELECT 1 FROM {roll} WHERE officer = :o LIMIT 1", o=officer
+    ):
+        raise Unknown(f"No roll has listed an officer {officer!r}; ids are case-sensitive.")
+    tree = force.tree(db, asked)
+    top = None if unit is None else _unit(tree, unit)
+    inside = None if top is None else set(tree.below(top))
+    zone_ = zone(db)
+    return {
+        "directive": name,
+        "as_of": _at(asked.at, zone_),
+        "known_at": asked.known,
+        "position": head(db.conn),
+        "permissions": [
+            permission_row(stood, zone_)
+            for stood in permissions_.each(db, asked, directive=name, officer=officer)
+            if (inside is None or stood.unit in inside) and state in (None, stood.state)
+        ],
+    }
+
+
+def permission(db: Database, name: str, asked: Moment) -> dict[str, Any]:
+    """Tell all of a permission: how it stands, and the entries that say so."""
+    row = permissions_.find(db, name)
+    zone_ = zone(db)
+    found = permissions_.each(db, asked, name=name)
+    if not found:
+        raise Unknown(f"{name} had not been asked for by that moment.")
+    (stood,) = found
+    return {
+        **permission_row(stood, zone_),
+        "rule": row.rule,
+        "rank": row.rank,
+        "requested_unit": row.unit,
+        "requested_until": _at(row.asked_until, zone_),
+        "requested_decider": {"post": row.desk, "officer_id": row.desk_officer},
+        "decided_by": None
+        if stood.row.decided_by is None
+        else {"post": stood.row.decided_by, "officer_id": stood.row.decided_officer},
+        "reason": stood.row.reason,
+        "revoked_reason": stood.row.revoked_reason,
+        "as_of": _at(asked.at, zone_),
+        "known_at": asked.known,
+        "entries": [
+            _told(entry, zone_)
+            for entry in timeline_.written(db, [], asked.known, [row.stream])
+            if micros(entry.fact.at) <= asked.at
+        ],
     }
 
 

@@ -1,8 +1,9 @@
 """The sweep: what is due now. Repeating it changes nothing; a timer only wakes it.
 
 It forwards by rule what a vacant desk has held past its grace, reminds a held desk that has
-not acknowledged within it (once a day), and escalates what is overdue, once per unit, clause and level.
-The office that hosts a relay does so, and no other.
+not acknowledged within it (once a day), escalates what is overdue, once per unit, clause and
+level, and writes down which permissions have expired. The office that hosts a relay does so,
+and no other.
 """
 
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from domain.escalation import Step, step
 from domain.fact import SECOND, Fact, UnitId, instant
 from domain.force import Tree
 from domain.relay import Record
-from office import cascade, hosting
+from office import cascade, hosting, permissions
 from office.work import Work
 from projections import force, hops, status
 from projections.database import Moment
@@ -27,6 +28,7 @@ def tick(work: Work) -> dict[str, Any]:
     for name in cascade.in_force(work):
         _forward(work, name, counts)
         _escalate(work, name, counts)
+    counts["expired"] += permissions.expire(work)
     return {**counts, "position": work.head}
 
 

@@ -25,6 +25,7 @@ PROJECTIONS: dict[str, tuple[str, ...]] = {
     "answers": ("answers",),
     "tally": ("tally", "tally_parts"),
     "offices": ("offices", "forwards"),
+    "permissions": ("permissions",),
 }
 """Each projection and its tables."""
 
@@ -312,6 +313,49 @@ FORWARDS = _table(
 )
 """Forwards that nobody had received when they were written: those from one office to another."""
 
+PERMISSIONS = _table(
+    "permissions",
+    _text("permission", key=True),
+    _text("office"),
+    _int("year"),
+    _int("serial"),
+    _text("directive"),
+    _int("version"),
+    _text("clause"),
+    _text("rule"),
+    _text("officer"),
+    _text("unit"),
+    _small("rank"),
+    _text("scope"),
+    _text("why"),
+    _text("state"),
+    _int("asked_until"),
+    _text("desk"),
+    _text("desk_officer", null=True),
+    _int("requested_at"),
+    _int("requested_position"),
+    _text("decided", null=True),
+    _int("decided_at", null=True),
+    _int("decided_position", null=True),
+    _text("decided_by", null=True),
+    _text("decided_officer", null=True),
+    _text("reason", null=True),
+    _int("until", null=True),
+    _int("revoked_at", null=True),
+    _int("revoked_position", null=True),
+    _text("revoked_by", null=True),
+    _text("revoked_officer", null=True),
+    _text("revoked_reason", null=True),
+    _int("expired_position", null=True),
+    _int("due", null=True),
+)
+"""Every permission that was asked for, and the entries that say what came of it.
+
+`unit` and `desk` are the officer's and who would have decided when he asked; `state` is what
+the entries say, whatever the time; `due` is `until` while it is granted and nothing has been
+written of its end. That one is void is told when it is asked: it rests on what is known then.
+"""
+
 INDEXES: tuple[Index, ...] = (
     Index("charges_officer", CHARGES.c.officer),
     Index("roll_unit", ROLL.c.unit),
@@ -324,6 +368,19 @@ INDEXES: tuple[Index, ...] = (
         postgresql_where=STANDING.c.due_at.is_not(None),
     ),
     Index("answers_at", ANSWERS.c.directive, ANSWERS.c.at, ANSWERS.c.unit, ANSWERS.c.marks),
+    Index(
+        "permissions_officer",
+        PERMISSIONS.c.directive,
+        PERMISSIONS.c.officer,
+        PERMISSIONS.c.clause,
+    ),
+    Index("permissions_serial", PERMISSIONS.c.office, PERMISSIONS.c.year, PERMISSIONS.c.serial),
+    Index(
+        "permissions_due",
+        PERMISSIONS.c.due,
+        sqlite_where=PERMISSIONS.c.due.is_not(None),
+        postgresql_where=PERMISSIONS.c.due.is_not(None),
+    ),
 )
 
 CHECKPOINTS = Table(

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import assert_never
 
-from domain import directive, force, office, relay, roll, roll_call, service
+from domain import directive, force, office, permission, relay, roll, roll_call, service
 from domain.authority import Authority
 from domain.fact import Fact, words
 from ledger.codec import Entry, decode
 from ledger.links import waiting
-from projections.database import Database
+from projections import permissions
+from projections.database import Database, listed
 
 _PAGE = 2_000
 
@@ -27,21 +28,31 @@ def entries(
 ) -> Iterator[Entry]:
     """Yield a directive's entries, oldest first; of one officer, or of one unit, if given."""
     ranges = [f"directive-{name}.", f"relay-{name}.{unit + '.' if unit else ''}", "roll_call-"]
+    streams: list[str] = []
     if unit is None:
         ranges.append(f"service-{name}.{officer + '.' if officer else ''}")
+        streams = permissions.streams(db, name, officer)
     else:
         ranges[2] = f"roll_call-{unit}."
-    for entry in written(db, ranges, known):
+    for entry in written(db, ranges, known, streams):
         if _concerns(entry.fact, name, officer):
             yield entry
 
 
-def written(db: Database, ranges: Sequence[str], known: int | None = None) -> Iterator[Entry]:
-    """Yield the entries of all streams whose names begin so, oldest first."""
-    where = " OR ".join(
+def written(
+    db: Database, ranges: Sequence[str], known: int | None = None, streams: Sequence[str] = ()
+) -> Iterator[Entry]:
+    """Yield the entries of all streams whose names begin so, or are these, oldest first."""
+    each = [
         f"(originator_id >= :from_{n} AND originator_id < :to_{n})" for n in range(len(ranges))
-    )
+    ]
     values: dict[str, object] = {}
+    if streams:
+        # An array that is known beforehand: each of its names is looked up.
+        named = f"IN ({db.names})" if db.dialect == "sqlite" else f"= ANY (ARRAY({db.names}))"
+        each.append(f"originator_id {named}")
+        values["names"] = listed(streams)
+    where = " OR ".join(each)
     for n, start in enumerate(ranges):
         values |= {f"from_{n}": start, f"to_{n}": start[:-1] + chr(ord(start[-1]) + 1)}
     after = 0
@@ -173,6 +184,14 @@ def sentence(entry: Entry, zone: tzinfo = UTC) -> str:
                 f"At roll call in {fact.unit}, {_many(len(fact.officers), 'officer', 'officers')} "
                 f"{verb}{absent}; diary {fact.diary}, entered {_hour(fact.recorded_at, zone)}."
             )
+        case (
+            permission.Requested()
+            | permission.Granted()
+            | permission.Refused()
+            | permission.Revoked()
+            | permission.Expired()
+        ):
+            return _of_permission(fact, here, zone)
         case _:
             return other(fact, here)
 
@@ -183,6 +202,34 @@ def held(ground: Authority) -> str:
         return f"{ground.post} was vacant"
     rank = "" if ground.rank is None else f", BPS-{ground.rank}"
     return f"{ground.post} was held by {ground.officer} ({ground.charge}{rank})"
+
+
+def _of_permission(fact: permission.Event, here: str, zone: tzinfo) -> str:
+    match fact:
+        case permission.Requested():
+            desk = fact.decider
+            decides = f"{desk.post} ({desk.officer or 'vacant'}) decides"
+            return (
+                f"{fact.officer} of {fact.unit} asked leave of {fact.clause} for {fact.scope}, "
+                f"until {_hour(fact.until, zone)} ({here}): {fact.why.rstrip('.')}; {decides}."
+            )
+        case permission.Granted():
+            return (
+                f"{_desk(fact.authority)} granted {here} for {fact.scope}, "
+                f"until {_hour(fact.until, zone)}: {fact.reason.rstrip('.')}."
+            )
+        case permission.Refused() | permission.Revoked():
+            done = "refused" if isinstance(fact, permission.Refused) else "revoked"
+            why = f": {fact.reason.rstrip('.')}" if fact.reason else ""
+            return f"{_desk(fact.authority)} {done} {here}{why}."
+        case permission.Expired():
+            return f"{here} expired."
+        case _:
+            assert_never(fact)
+
+
+def _desk(authority: Authority) -> str:
+    return f"{authority.post} ({authority.officer})" if authority.officer else authority.post
 
 
 def other(fact: Fact, here: str) -> str:

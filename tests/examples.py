@@ -6,7 +6,7 @@ The golden files hold their stored forms. All persons are invented.
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeVar
 
-from domain import directive, force, office, relay, roll, roll_call, service
+from domain import directive, force, office, permission, relay, roll, roll_call, service
 from domain.authority import Authority
 from domain.deadline import Due
 from domain.directive import Basis, Clause, Lineage, Link, Order, Population, Terms
@@ -35,6 +35,8 @@ PPO, RPO, DPO = PostId("ppo"), PostId("rpo-malakand"), PostId("dpo-swat")
 TORVALA, WAZMERI, KARVANDI = OfficerId("P-1"), OfficerId("D-1"), OfficerId("C-2")
 PIRZARI, ZARVANI = OfficerId("C-3"), OfficerId("C-4")
 QUIT, CERTIFY = ClauseId("quit"), ClauseId("certify")
+PLATFORMS, LEAVE = ClauseId("platforms"), ClauseId("leave")
+FEBRUARY = datetime(2020, 2, 1, tzinfo=KARACHI)
 
 
 def about(actor: str = "farman", channel: str = "rule", at: datetime = NINE) -> dict[str, Any]:
@@ -111,12 +113,10 @@ PLAIN_ORDER = Order(
 
 BY_PPO = about("post:ppo", "file")
 BY_DESK = about("farman", "desk")
-BY_OFFICER = about("officer:C-2", "phone", TEN) | {"version": 1, "text": ORDER_TEXT}
-
 BY_WAZMERI = Authority(
-    post=DPO, unit=SWAT, officer=WAZMERI, charge="acting", rank=19, line=(SWAT,)
+    post=DPO, unit=SWAT, officer=WAZMERI, charge="acting", rank=19, line=(SAIDU, SWAT)
 )
-"""The ground on which the district's head acts."""
+BY_OFFICER = about("officer:C-2", "phone", TEN) | {"version": 1, "text": ORDER_TEXT}
 
 EXAMPLES: tuple[Fact, ...] = (
     force.Described(
@@ -268,6 +268,38 @@ EXAMPLES: tuple[Fact, ...] = (
     office.Manifested(**about(), office=MALAKAND, entries=1_204, digest="d1" * 32),
     office.TakenOver(**about(), office=MALAKAND, digest="d1" * 32),
     office.SkewSeen(**about(), office=MALAKAND, seconds=-3_600),
+    permission.Requested(
+        **about("officer:C-2", "desk"),
+        permission="hq-2020-p1",
+        year=2020,
+        serial=1,
+        directive=WHATSAPP,
+        version=1,
+        text=ORDER_TEXT,
+        clause=PLATFORMS,
+        rule=LEAVE,
+        officer=KARVANDI,
+        unit=SAIDU,
+        rank=7,
+        scope="uniform",
+        until=FEBRUARY,
+        why="A film on road safety.",
+        decider=BY_WAZMERI,
+    ),
+    permission.Granted(
+        **about("post:dpo-swat", "desk"),
+        scope="uniform",
+        until=FEBRUARY,
+        reason="The schools asked for it.",
+        authority=BY_WAZMERI,
+    ),
+    permission.Refused(
+        **about("post:dpo-swat", "desk"), reason="Not in uniform.", authority=BY_WAZMERI
+    ),
+    permission.Revoked(
+        **about("post:dpo-swat", "desk"), reason="The film is made.", authority=BY_WAZMERI
+    ),
+    permission.Expired(**about(at=FEBRUARY)),
 )
 """One of each, in the order of the glossary."""
 
@@ -327,6 +359,8 @@ BARE: tuple[Fact, ...] = (
         text=ORDER_TEXT,
     ),
     office.KeyRegistered(**about(), office="hq", key="4e" * 32),
+    permission.Refused(**about("post:dpo-swat"), authority=Authority(post=DPO, unit=SWAT)),
+    permission.Revoked(**about("post:dpo-swat"), authority=Authority(post=DPO, unit=SWAT)),
 )
 """Those that can leave something unsaid, leaving all of it unsaid."""
 

@@ -21,7 +21,7 @@ from office.questions import EXPORTS
 from projections.status import NUMBERS
 from projections.tables import PROJECTIONS
 from tests import services
-from tests.console.conftest import FORCE, MORNING, NEXT_NOON, ORDER, ROLL
+from tests.console.conftest import FORCE, LEAVE, MORNING, NEXT_NOON, ORDER, ROLL
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -170,6 +170,7 @@ def farman(
         "mixed.csv": "officer_id,name,rank,unit,post\n"
         "A,B,99,swat,\nC-9,Nobody,7,swat,rpo-malakand\n",
         "order.md": ORDER,
+        "leave.md": LEAVE,
         "second.md": ORDER.replace("immediate", "routine"),
         "amended.md": ORDER.replace("Leave every", "Leave each"),
         "answers.csv": "directive,officer_id,answer,at\n"
@@ -190,7 +191,7 @@ ASKED: dict[str, list[str]] = {
     "farman force import": ["force import force.yaml", "force import moved.yaml"],
     "farman roll import": ["roll import roll.csv", "roll import mixed.csv --accept-good"],
     "farman roll generate": ["roll generate force.yaml --officers 20 --seed 1 --out r.csv"],
-    "farman issue": ["issue order.md", "issue second.md"],
+    "farman issue": ["issue order.md", "issue second.md", "issue leave.md"],
     "farman amend": ["amend 1/2020 amended.md"],
     "farman relay acknowledge": ["relay acknowledge 2/2020 malakand --by ppo"],
     "farman relay tighten": [
@@ -216,6 +217,16 @@ ASKED: dict[str, list[str]] = {
     "farman timeline": ["timeline 1/2020"],
     "farman proof-of-service": ["proof-of-service 1/2020 C-1"],
     "farman replay": ["replay 1/2020"],
+    "farman permission request": [
+        f"permission request 3/2020 C-{n} --clause platforms --scope uniform --why x"
+        f" --until {NEXT_NOON}"
+        for n in (1, 2)
+    ],
+    "farman permission grant": ["permission grant hq-2020-p1 --by dpo-swat"],
+    "farman permission refuse": ["permission refuse hq-2020-p2 --by dpo-swat"],
+    "farman permission revoke": ["permission revoke hq-2020-p1 --by dpo-swat"],
+    "farman permission list": ["permission list 3/2020"],
+    "farman permission show": ["permission show hq-2020-p1"],
     "farman tick": ["tick"],
     "farman export": ["export 1/2020 --what standing --format csv --out x.csv"],
     "farman rebuild": ["rebuild", "rebuild --check"],

@@ -57,6 +57,33 @@ clauses:
 Leave them.
 """
 
+LEAVE = """\
+---
+number: auto
+subject: {en: Use of social media}
+issuer: ppo
+precedence: immediate
+addressees: [hq]
+clauses:
+  - id: platforms
+    kind: prohibition
+    unless_permitted: true
+    text: {en: Nothing is posted in uniform.}
+  - id: mockery
+    kind: prohibition
+    text: {en: Nothing mocks caste or religion.}
+  - id: leave
+    kind: permission_rule
+    of: platforms
+    decider: {head_of: district}
+    scope: [uniform, vehicles]
+    expiry: P30D
+    text: {en: Leave is asked for beforehand.}
+---
+## en
+Ask first.
+"""
+
 MORNING = "2020-01-15T09:00:00+05:00"
 TEN = "2020-01-15T10:00:00+05:00"
 ELEVEN = "2020-01-15T11:00:00+05:00"

@@ -13,7 +13,7 @@ from hypothesis import given as each
 from sqlalchemy import Connection
 
 import domain.office
-from domain import relay
+from domain import permission, relay
 from domain.errors import Unavailable
 from domain.fact import UnitId, micros
 from ledger.store import Store, head, select_entries
@@ -21,7 +21,7 @@ from office.office import Office
 from office.work import working
 from projections import rebuild, tables
 from projections.tables import PROJECTIONS
-from tests.examples import CERTIFY, HQ, PPO, QUIT, SAIDU, SWAT
+from tests.examples import CERTIFY, HQ, PPO, QUIT, SAIDU, SWAT, example
 from tests.projections.histories import History, histories
 from tests.projections.small import (
     CERTIFIED,
@@ -246,6 +246,8 @@ def busy(office: Office) -> Office:
         )
         onward = relay.Forwarded(**about, to=(here,))
         work.append([(relay.stream(REF, "malakand", "hq"), onward)])
+        asked = example(permission.Requested)
+        work.append([(permission.stream(asked.permission, "hq"), asked)])
     with office.store.reading() as conn:
         for names in PROJECTIONS.values():
             for name in names:
@@ -352,6 +354,11 @@ ALTERED = [
         "offices",
         "UPDATE forwards SET at = at - 1",
         "forwards (directive=hq-2020-1, unit=kohat, sender=malakand): at is #, by the ledger #",
+    ),
+    Altered(
+        "permissions",
+        "UPDATE permissions SET state = 'granted'",
+        "permissions (permission=hq-2020-p1): state is 'granted', by the ledger 'requested'",
     ),
     Altered(
         "standing",

@@ -26,6 +26,7 @@ STREAMS = {
     "roll_call": "roll_call-swat-saidu.2020-01-15.1.hq",
     "office": "office-malakand.hq",
     "key": "key-malakand.malakand",
+    "permission": "permission-hq-2020-p1.hq",
 }
 TOLD = {
     "force.described@1": "force.described of kp.",
@@ -84,6 +85,17 @@ TOLD = {
     "office.manifested@1": "1,204 entries were stated as handed over to the office malakand.",
     "office.taken_over@1": "The office malakand took over.",
     "office.skew_seen@1": "The clock of the office malakand was seen -3,600 s off.",
+    "permission.requested@1": (
+        "C-2 of swat-saidu asked leave of platforms for uniform, until 2020-02-01 00:00+05:00 "
+        "(hq-2020-p1): A film on road safety; dpo-swat (D-1) decides."
+    ),
+    "permission.granted@1": (
+        "dpo-swat (D-1) granted hq-2020-p1 for uniform, until 2020-02-01 00:00+05:00: The "
+        "schools asked for it."
+    ),
+    "permission.refused@1": "dpo-swat (D-1) refused hq-2020-p1: Not in uniform.",
+    "permission.revoked@1": "dpo-swat (D-1) revoked hq-2020-p1: The film is made.",
+    "permission.expired@1": "hq-2020-p1 expired.",
 }
 
 
@@ -111,6 +123,7 @@ def test_what_is_left_unsaid_is_not_told() -> None:
     assert bare["relay.escalated@1"] == (
         "1 officer of swat overdue with quit: level 1 went to nobody: every desk is vacant."
     )
+    assert bare["permission.refused@1"] == "dpo-swat refused hq-2020-p1."
     assert bare["service.complied@1"] == "C-2 complied with it."
     assert bare["service.exempted@1"] == "dpo-swat exempted C-2 from all of it: On deputation."
 
