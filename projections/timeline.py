@@ -3,14 +3,16 @@
 In: the ledger itself, by stream. Out: entries, each with a sentence that a person can read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from types import MappingProxyType
 from typing import assert_never
 
-from domain import directive, force, office, relay, roll, roll_call, service
+from domain import case, directive, force, office, relay, roll, roll_call, service
 from domain.fact import Fact, words
 from ledger.codec import Entry, decode
 from ledger.links import waiting
+from projections import cases
 from projections.database import Database
 
 _PAGE = 2_000
@@ -30,17 +32,29 @@ def entries(
         ranges.append(f"service-{name}.{officer + '.' if officer else ''}")
     else:
         ranges[2] = f"roll_call-{unit}."
-    for entry in written(db, ranges, known):
+    also = cases.entries_of(name, officer, unit) if cases.any_of(db, name) else ("", {})
+    for entry in written(db, ranges, known, *also):
         if _concerns(entry.fact, name, officer):
             yield entry
 
 
-def written(db: Database, ranges: Sequence[str], known: int | None = None) -> Iterator[Entry]:
-    """Yield the entries of all streams whose names begin so, oldest first."""
+def written(
+    db: Database,
+    ranges: Sequence[str],
+    known: int | None = None,
+    also: str = "",
+    asked: Mapping[str, object] = MappingProxyType({}),
+) -> Iterator[Entry]:
+    """Yield the entries of all streams whose names begin so, oldest first.
+
+    ``also``: a condition for other entries, with its values.
+    """
     where = " OR ".join(
         f"(originator_id >= :from_{n} AND originator_id < :to_{n})" for n in range(len(ranges))
     )
-    values: dict[str, object] = {}
+    if also:
+        where += f" OR {also}"
+    values: dict[str, object] = dict(asked)
     for n, start in enumerate(ranges):
         values |= {f"from_{n}": start, f"to_{n}": start[:-1] + chr(ord(start[-1]) + 1)}
     after = 0
@@ -163,11 +177,11 @@ def sentence(entry: Entry, zone: tzinfo = UTC) -> str:
                 f"{verb}{absent}; diary {fact.diary}, entered {_hour(fact.recorded_at, zone)}."
             )
         case _:
-            return other(fact, here)
+            return other(fact, here, zone)
 
 
-def other(fact: Fact, here: str) -> str:
-    """Return what a fact of the force or the roll says, in a sentence."""
+def other(fact: Fact, here: str, zone: tzinfo = UTC) -> str:
+    """Return what a fact of the force, the roll or a case says, in a sentence."""
     match fact:
         case force.Established():
             return f"{here} was established."
@@ -197,8 +211,56 @@ def other(fact: Fact, here: str) -> str:
             | office.SkewSeen()
         ):
             return _of_office(fact)
+        case (
+            case.BreachReported()
+            | case.NoticeServed()
+            | case.Answered()
+            | case.Decided()
+            | case.Appealed()
+            | case.AppealDecided()
+            | case.Reinstated()
+        ):
+            return _of_case(fact, here, zone)
         case _:
             return f"{fact.stored.split('@')[0]} of {here}."
+
+
+def _of_case(fact: case.Event, here: str, zone: tzinfo) -> str:
+    match fact:
+        case case.BreachReported():
+            by = "" if fact.authority is None else f" by {fact.authority.post}"
+            return (
+                f"{fact.officer} of {fact.unit} was reported{by} to have breached {fact.clause}: "
+                f"case {here}, on evidence {fact.evidence.rstrip('.')}."
+            )
+        case case.NoticeServed():
+            return (
+                f"{fact.authority.post} served notice in case {here}, to be answered by "
+                f"{_hour(fact.until, zone)}."
+            )
+        case case.Answered():
+            return f"The notice in case {here} was answered: {fact.text.rstrip('.')}."
+        case case.Decided():
+            outcome = fact.outcome.replace("_", " ")
+            return f"{fact.authority.post} decided case {here}: {outcome}. {fact.reason.rstrip('.')}."
+        case case.Appealed():
+            return (
+                f"The decision in case {here} was appealed against: {fact.reason.rstrip('.')}."
+            )
+        case case.AppealDecided():
+            to = "" if fact.reduced_to is None else f" to {fact.reduced_to.replace('_', ' ')}"
+            outcome = fact.outcome.replace("_", " ")
+            return (
+                f"{fact.authority.post} decided the appeal in case {here}: {outcome}{to}. "
+                f"{fact.reason.rstrip('.')}."
+            )
+        case case.Reinstated():
+            return (
+                f"{fact.authority.post} reinstated the officer of case {here}: "
+                f"{fact.reason.rstrip('.')}."
+            )
+        case _:
+            assert_never(fact)
 
 
 def _of_office(fact: office.Event) -> str:

@@ -6,7 +6,8 @@ The golden files hold their stored forms. All persons are invented.
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeVar
 
-from domain import directive, force, office, relay, roll, roll_call, service
+from domain import case, directive, force, office, relay, roll, roll_call, service
+from domain.authority import Authority
 from domain.deadline import Due
 from domain.directive import Basis, Clause, Lineage, Link, Order, Population, Terms
 from domain.fact import ClauseId, DirectiveId, Fact, OfficerId, PostId, UnitId
@@ -111,6 +112,23 @@ PLAIN_ORDER = Order(
 BY_PPO = about("post:ppo", "file")
 BY_DESK = about("farman", "desk")
 BY_OFFICER = about("officer:C-2", "phone", TEN) | {"version": 1, "text": ORDER_TEXT}
+
+BY_DPO = Authority(
+    post=DPO,
+    unit=SWAT,
+    officer=WAZMERI,
+    charge="substantive",
+    rank=19,
+    line=(SAIDU, SWAT),
+)
+BY_RPO = Authority(
+    post=RPO,
+    unit=MALAKAND,
+    officer=OfficerId("R-1"),
+    charge="acting",
+    rank=20,
+    line=(SAIDU, SWAT, MALAKAND),
+)
 
 EXAMPLES: tuple[Fact, ...] = (
     force.Described(
@@ -240,6 +258,47 @@ EXAMPLES: tuple[Fact, ...] = (
     office.Manifested(**about(), office=MALAKAND, entries=1_204, digest="d1" * 32),
     office.TakenOver(**about(), office=MALAKAND, digest="d1" * 32),
     office.SkewSeen(**about(), office=MALAKAND, seconds=-3_600),
+    case.BreachReported(
+        **about("post:dpo-swat", "desk", TEN),
+        directive=WHATSAPP,
+        version=1,
+        text=ORDER_TEXT,
+        clause=QUIT,
+        consequence=ClauseId("action"),
+        opens="notice",
+        officer=KARVANDI,
+        unit=SAIDU,
+        rank=7,
+        duty="on_duty",
+        breach_at=NINE,
+        evidence="screenshot 12",
+        note="Seen by the duty officer.",
+        authority=BY_DPO,
+    ),
+    case.NoticeServed(
+        **about("post:dpo-swat", "desk", TEN),
+        until=TEN + timedelta(days=7),
+        text="Show cause.",
+        authority=BY_DPO,
+    ),
+    case.Answered(**about("officer:C-2", "desk", TEN), text="I had been added by another."),
+    case.Decided(
+        **about("post:dpo-swat", "desk", TEN),
+        outcome="dismissed",
+        reason="It was the third time.",
+        authority=BY_DPO,
+    ),
+    case.Appealed(**about("officer:C-2", "desk", TEN), reason="Too severe."),
+    case.AppealDecided(
+        **about("post:rpo-malakand", "desk", TEN),
+        outcome="reduced",
+        reduced_to="censured",
+        reason="The first that was proved.",
+        authority=BY_RPO,
+    ),
+    case.Reinstated(
+        **about("post:dpo-swat", "desk", TEN), reason="As the appeal says.", authority=BY_DPO
+    ),
 )
 """One of each, in the order of the glossary."""
 
@@ -290,6 +349,30 @@ BARE: tuple[Fact, ...] = (
         text=ORDER_TEXT,
     ),
     office.KeyRegistered(**about(), office="hq", key="4e" * 32),
+    case.BreachReported(
+        **about("clerk:hq", "desk", TEN),
+        directive=WHATSAPP,
+        version=1,
+        text=ORDER_TEXT,
+        clause=QUIT,
+        officer=KARVANDI,
+        unit=SAIDU,
+        rank=7,
+        duty="on_duty",
+        breach_at=NINE,
+        evidence="screenshot 12",
+    ),
+    case.NoticeServed(
+        **about("post:dpo-swat", "desk", TEN),
+        until=TEN + timedelta(days=7),
+        authority=Authority(post=DPO, unit=SWAT),
+    ),
+    case.AppealDecided(
+        **about("post:rpo-malakand", "desk", TEN),
+        outcome="upheld",
+        reason="Rightly decided.",
+        authority=Authority(post=RPO, unit=MALAKAND),
+    ),
 )
 """Those that can leave something unsaid, leaving all of it unsaid."""
 

@@ -172,6 +172,16 @@ def farman(
         "order.md": ORDER,
         "second.md": ORDER.replace("immediate", "routine"),
         "amended.md": ORDER.replace("Leave every", "Leave each"),
+        "ban.md": ORDER.replace("quit", "ban")
+        .replace("required_act", "prohibition")
+        .replace("    due: {clock: receipt, within: P1D}\n    escalate: [PT0S]\n", "")
+        .replace(
+            "---\n## en",
+            "  - {id: action, kind: consequence, of: ban, text: {en: A case.}}\n---\n## en",
+        ),
+        "breaches.csv": "officer_id,at,evidence,clause,note\n"
+        f"C-3,{MORNING},video 1,ban,\nX,{MORNING},video 2,ban,\n",
+        "cases.csv": "case\nhq-2020-c2\nhq-2020-c99\n",
         "answers.csv": "directive,officer_id,answer,at\n"
         f"1/2020,C-1,read,{MORNING}\n1/2020,X,read,{MORNING}\n",
         "saidu.csv": "officer_id,answer\nC-2,\nC-3,absent\nX,\n",
@@ -190,7 +200,7 @@ ASKED: dict[str, list[str]] = {
     "farman force import": ["force import force.yaml", "force import moved.yaml"],
     "farman roll import": ["roll import roll.csv", "roll import mixed.csv --accept-good"],
     "farman roll generate": ["roll generate force.yaml --officers 20 --seed 1 --out r.csv"],
-    "farman issue": ["issue order.md", "issue second.md"],
+    "farman issue": ["issue order.md", "issue second.md", "issue ban.md"],
     "farman amend": ["amend 1/2020 amended.md"],
     "farman relay acknowledge": ["relay acknowledge 2/2020 malakand --by ppo"],
     "farman read": ["read 1/2020 C-1"],
@@ -210,6 +220,26 @@ ASKED: dict[str, list[str]] = {
     "farman officers": ["officers 1/2020 --limit 2"],
     "farman hops": ["hops 1/2020"],
     "farman overdue": [f"overdue --as-of {NEXT_NOON}"],
+    "farman case report": [
+        f"case report 3/2020 C-2 --clause ban --at {MORNING} --evidence x --by dpo-swat",
+        "case report 3/2020 --file breaches.csv --accept-good",
+    ],
+    "farman case notice": [
+        "case notice hq-2020-c1 --by dpo-swat",
+        "case notice --file cases.csv --by dpo-swat --accept-good",
+    ],
+    "farman case answer": ["case answer hq-2020-c1 --text x"],
+    "farman case decide": [
+        "case decide hq-2020-c1 --outcome dismissed --by dpo-swat --reason x"
+    ],
+    "farman case appeal": ["case appeal hq-2020-c1 --reason x"],
+    "farman case decide-appeal": [
+        "case decide-appeal hq-2020-c1 --outcome reduced --to warned --by ppo --reason x"
+    ],
+    "farman case reinstate": ["case reinstate hq-2020-c1 --by dpo-swat --reason x"],
+    "farman case list": ["case list 3/2020"],
+    "farman case show": ["case show hq-2020-c1"],
+    "farman case annex": ["case annex hq-2020-c1", "case annex hq-2020-c1 --out annex.json"],
     "farman timeline": ["timeline 1/2020"],
     "farman proof-of-service": ["proof-of-service 1/2020 C-1"],
     "farman replay": ["replay 1/2020"],

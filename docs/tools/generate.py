@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from typer.main import get_command
 
 from console import cli
-from domain import directive, fact, force, office, relay, roll, roll_call, service
+from domain import case, directive, fact, force, office, relay, roll, roll_call, service
 from ledger import tables as registers
 from ledger.codec import FACTS
 from projections import tables
@@ -191,6 +191,11 @@ _HEADINGS: Sequence[tuple[str, ModuleType, Sequence[tuple[str, str]]]] = (
                 roll_call.stream("{unit}", "{date}", 0, "{office}").replace(".0.", ".{n}."),
             ),
         ),
+    ),
+    (
+        "Cases",
+        case,
+        (("case", case.stream("{case}", "{office}")),),
     ),
     (
         "Offices",
