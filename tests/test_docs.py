@@ -234,7 +234,7 @@ ASKED: dict[str, list[str]] = {
     ],
     "farman case appeal": ["case appeal hq-2020-c1 --reason x"],
     "farman case decide-appeal": [
-        "case decide-appeal hq-2020-c1 --outcome reduced --to warned --by ppo --reason x"
+        "case decide-appeal hq-2020-c1 --outcome reduced --to warned --by rpo-malakand --reason x"
     ],
     "farman case reinstate": ["case reinstate hq-2020-c1 --by dpo-swat --reason x"],
     "farman case list": ["case list 3/2020"],
