@@ -356,14 +356,14 @@ def _check_report(fact: BreachReported, ground: Ground) -> None:
             f"{fact.directive} was {was} at {fact.breach_at.isoformat()}: it could not be breached."
         )
     if ground.kind not in BREACHED:
+        whole = f"version {fact.version} of {fact.directive}"
         said = (
-            "is no clause" if ground.kind is None else f"is a {ground.kind}, no clause to obey,"
+            f"There is no clause {fact.clause!r} in {whole}"
+            if ground.kind is None
+            else f"{fact.clause!r} in {whole} is of the kind {ground.kind}, which nobody breaches"
         )
         these = ", ".join(ground.breachable) or "none"
-        raise Refused(
-            f"{fact.clause!r} {said} of version {fact.version} of {fact.directive}; the clauses "
-            f"that can be breached are {these}."
-        )
+        raise Refused(f"{said}; those that can be breached are {these}.")
     if ground.served_at is None or ground.served_at > at:
         raise Refused(
             f"{who} had not been served {fact.directive} by {fact.breach_at.isoformat()}: "
