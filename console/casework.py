@@ -1,5 +1,6 @@
 """Cases, drawn for a person."""
 
+import textwrap
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,6 +89,7 @@ def shown(answer: Answer, zone: tzinfo, width: int) -> str:
     lines = [head, f"It is {_state(answer)}."]
     if answer["ended_at"] is None:
         lines.append(_competent(answer))
+    lines = [textwrap.fill(line, width) for line in lines]
     return "\n".join([*lines, "", tables.timeline(answer, zone, width)])
 
 
@@ -107,6 +109,7 @@ def annex(answer: Answer, zone: tzinfo, width: int) -> str:
     for what in ("served", "read", "acknowledged"):
         at = words.day(answer[f"{what}_at"], zone)
         lines.append(f"{what.capitalize()}: {at or 'no'}.")
+    lines = [textwrap.fill(line, width) for line in lines]
     for title, key in (("How it came to him", "service_entries"), ("The case", "case_entries")):
         lines += ["", f"{title}:", tables.timeline({"entries": answer[key]}, zone, width)]
     lines += ["", "--out FILE.json writes it with the SHA-256 of every entry."]

@@ -12,7 +12,7 @@ import pytest
 from typer.main import get_command
 
 from console import cli, exports, failures, invocation, output
-from console.files import answers_file, directive_file, force_file, roll_file
+from console.files import answers_file, cases_file, directive_file, force_file, roll_file
 from console.settings import Settings
 from docs.tools import generate, record
 from docs.tools.record import Command
@@ -365,6 +365,7 @@ def test_the_files_have_the_fields_that_are_read() -> None:
 
     assert told("Nominal roll") == set(roll_file.COLUMNS)
     assert told("Answers") == set(answers_file.COLUMNS)
+    assert told("Breaches") == set(cases_file.COLUMNS)
     assert {name.partition(".")[0] for name in told("Directive")} == set(directive_file._TOP)
     assert told("Clauses") == set(directive_file.CLAUSE_KINDS)
     for kind, own in directive_file._OWN.items():
