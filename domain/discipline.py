@@ -6,18 +6,19 @@ above it decides (`domain.authority.decider`); nobody decides his own case.
 
 Sources:
 
-- Police Rules 1934, rule 12.1 (table): inspectors are appointed, and by rule 16.1 punished, by
-  a DIG; sub-inspectors, assistant sub-inspectors, head constables and constables by a
-  superintendent. Rule 16.29 (table): who was punished by a superintendent appeals to the DIG, by
-  the DIG to the Inspector-General. Both provinces that kept these rules read the DPO, and in
-  larger cities the SSP, for the superintendent.
+- Police Rules 1934, rule 12.1 (table): inspectors are appointed by a DIG; sub-inspectors,
+  assistant sub-inspectors, head constables and constables by a superintendent, for whom one
+  reads the DPO or SSP today. Who may appoint is taken here as who may punish (chapter XVI).
+  Rule 16.29 (table): who was punished by a superintendent appeals to the DIG, by the DIG to the
+  Inspector-General.
 - Khyber Pakhtunkhwa (N.W.F.P.) Police Rules 1975: rule 1(ii), they reach up to the DSP; rule
   2(ii) and Schedule I, the authority by rank; rule 11, the appeal. The schedule left the DSP
   (BPS 17) to the Inspector-General alone. In September 2014 the force announced an amendment that
   lets the DPO punish inspectors and the RPO those of BPS 17; the reports do not say which
   punishments. The older, higher desk is kept here: it could always do so.
-- Sindh Police (Efficiency and Discipline) Rules 1988: the reported cases have the SSP for the
-  lower ranks and the DIG above him. In Karachi a DIG heads a zone, not the range, so that a zone
+- Sindh Police (Efficiency and Discipline) Rules 1988: the lower ranks and the DIG above them stand
+  so in reported cases; the rules' own schedule was not to be had, so that the ranks are taken
+  from the Police Rules. In Karachi a DIG heads a zone, not the range, so that a zone
   counts there; elsewhere it is the range.
 
 From BPS 18 (SP) on no rules of the police apply: the Government of the province decides, under

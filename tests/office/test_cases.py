@@ -244,6 +244,8 @@ def test_an_act_is_breached_when_it_is_overdue_and_not_done(office: Office) -> N
     assert report(office, "C-3", "quit")["changed"]
     office.answer(REF, "C-3", "complied", clause="quit", at=after(1.5))
     assert report(office, "C-3", "quit")["changed"] is False
+    office.answer(REF, "C-4", "complied", clause="quit", at=after(1.5))
+    assert report(office, "C-4", "quit")["changed"]  # he complied too late
 
 
 def test_who_was_exempt_from_the_clause_cannot_breach_it(office: Office) -> None:
