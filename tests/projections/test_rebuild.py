@@ -17,6 +17,7 @@ from domain import relay
 from domain.errors import Unavailable
 from domain.fact import UnitId, micros
 from ledger.store import Store, head, select_entries
+from office.cases import Breach
 from office.office import Office
 from office.work import working
 from projections import rebuild, tables
@@ -222,6 +223,7 @@ def busy(office: Office) -> Office:
     office.contest(REF, "C-2", "Not I.")
     office.transfer("C-3", "hazara")
     office.tick()
+    office.report_breaches(REF, [Breach("C-1", "quit", after(2), "screenshot 12")])
     with working(office.store, "hq", after(3)) as work:
         about = work.about(after(3))
         name, here = "kohat", UnitId("kohat")
@@ -346,6 +348,11 @@ ALTERED = [
         "offices",
         "UPDATE forwards SET at = at - 1",
         "forwards (directive=hq-2020-1, unit=kohat, sender=malakand): at is #, by the ledger #",
+    ),
+    Altered(
+        "cases",
+        "UPDATE cases SET outcome = 'filed'",
+        "cases (case_id=hq-2020-c1): outcome is 'filed', by the ledger None",
     ),
     Altered(
         "standing",

@@ -26,6 +26,7 @@ STREAMS = {
     "roll_call": "roll_call-swat-saidu.2020-01-15.1.hq",
     "office": "office-malakand.hq",
     "key": "key-malakand.malakand",
+    "case": "case-hq-2020-c1.hq",
 }
 TOLD = {
     "force.described@1": "force.described of kp.",
@@ -77,6 +78,25 @@ TOLD = {
     "office.manifested@1": "1,204 entries were stated as handed over to the office malakand.",
     "office.taken_over@1": "The office malakand took over.",
     "office.skew_seen@1": "The clock of the office malakand was seen -3,600 s off.",
+    "case.breach_reported@1": (
+        "C-2 of swat-saidu was reported by dpo-swat to have breached quit: case hq-2020-c1, on "
+        "evidence screenshot 12."
+    ),
+    "case.notice_served@1": (
+        "dpo-swat served notice in case hq-2020-c1, to be answered by 2020-01-22 10:00+05:00."
+    ),
+    "case.answered@1": (
+        "The notice in case hq-2020-c1 was answered: I had been added by another."
+    ),
+    "case.decided@1": ("dpo-swat decided case hq-2020-c1: dismissed. It was the third time."),
+    "case.appealed@1": "The decision in case hq-2020-c1 was appealed against: Too severe.",
+    "case.appeal_decided@1": (
+        "rpo-malakand decided the appeal in case hq-2020-c1: reduced to censured. The first that "
+        "was proved."
+    ),
+    "case.reinstated@1": (
+        "dpo-swat reinstated the officer of case hq-2020-c1: As the appeal says."
+    ),
 }
 
 
