@@ -14,6 +14,7 @@ import typer
 from console import failures, invocation, output
 from console.commands import (
     answers,
+    cases,
     directives,
     force,
     home,
@@ -59,6 +60,7 @@ _officer = _group("officer", "What befalls an officer.")
 _post = _group("post", "Who holds a post.")
 _permission = _group("permission", "Leave to do what a clause forbids without it.")
 _office = _group("office", "Regional offices with ledgers of their own.")
+_case = _group("case", "Breaches: reported, put to notice, decided, appealed.")
 _link = _group("link", "The links that carry what offices write to each other.")
 
 _NOON = "2020-01-15T12:00:00+05:00"
@@ -129,6 +131,36 @@ _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
         questions.export,
         "export 1/2020 --what standing --format xlsx --out standing.xlsx",
     ),
+    (
+        _case,
+        "report",
+        cases.report,
+        f'case report 1/2020 KP-00042 --clause quit --at {_NOON} --evidence "screenshot 12"',
+    ),
+    (_case, "notice", cases.notice, "case notice hq-2020-c1 --by dpo-swat --within P7D"),
+    (_case, "answer", cases.answer, 'case answer hq-2020-c1 --text "I had been added"'),
+    (
+        _case,
+        "decide",
+        cases.decide,
+        'case decide hq-2020-c1 --outcome censured --by dpo-swat --reason "First breach"',
+    ),
+    (_case, "appeal", cases.appeal, 'case appeal hq-2020-c1 --reason "Too severe"'),
+    (
+        _case,
+        "decide-appeal",
+        cases.decide_appeal,
+        'case decide-appeal hq-2020-c1 --outcome upheld --by rpo-malakand --reason "Heard"',
+    ),
+    (
+        _case,
+        "reinstate",
+        cases.reinstate,
+        'case reinstate hq-2020-c1 --by dpo-swat --reason "Cleared"',
+    ),
+    (_case, "list", cases.listing, "case list 1/2020 --state noticed --unit swat"),
+    (_case, "show", cases.show, "case show hq-2020-c1"),
+    (_case, "annex", cases.annex, "case annex hq-2020-c1 --out annex.json"),
     (_officer, "transfer", force.transfer, "officer transfer KP-00042 swat"),
     (_officer, "duty", force.duty, "officer duty KP-00042 leave"),
     (_officer, "promote", force.promote, "officer promote KP-00042 9"),

@@ -85,7 +85,7 @@ def answers_import(answer: Answer, file: Path) -> Drawing:
             f"{file}: {words.several(answer['accepted'], 'answer')} accepted, "
             f"{answer['repeated']:,} repeated, {len(answer['refused']):,} refused."
         )
-        _refused(console, answer)
+        refused(console, answer)
 
     return draw
 
@@ -99,7 +99,7 @@ def roll_call(answer: Answer) -> Drawing:
             f"{answer['repeated']:,} had before, {answer['absent']:,} absent, "
             f"{len(answer['refused']):,} refused."
         )
-        _refused(console, answer)
+        refused(console, answer)
 
     return draw
 
@@ -195,20 +195,21 @@ def projections(answer: Answer, *, check: bool) -> Drawing:
     return draw
 
 
-def _refused(console: "Console", answer: Answer) -> None:
-    refused = answer["refused"]
-    if not refused:
+def refused(console: "Console", answer: Answer) -> None:
+    """Draw the lines that were refused, if any."""
+    lines = answer["refused"]
+    if not lines:
         return
     made = tables.table("Line", "Officer", "Reason")
     made.columns[0].justify = "right"
-    for line in refused[:_CHANGES]:
+    for line in lines[:_CHANGES]:
         made.add_row(
             "" if line["line"] is None else words.count(line["line"]),
             str(line["officer_id"] or ""),
             line["reason"],
         )
     console.print(made)
-    _more(console, len(refused))
+    _more(console, len(lines))
 
 
 def _changes(console: "Console", answer: Answer) -> None:

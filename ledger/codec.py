@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_args
 import orjson
 from pydantic import BaseModel
 
-from domain import directive, force, office, permission, relay, roll, roll_call, service
+from domain import case, directive, force, office, permission, relay, roll, roll_call, service
 from domain.errors import CorruptStream, Refused
 from domain.fact import Fact
 
@@ -31,6 +31,7 @@ FACTS: Mapping[str, type[Fact]] = {
         roll_call.Event,
         office.Event,
         permission.Event,
+        case.Event,
     )
     for cls in (get_args(union) or (union,))
 }

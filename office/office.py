@@ -14,14 +14,26 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
 
+from domain.case import NOTICE
 from domain.directive import Directive, Order, Terms
 from domain.errors import Contended, Misused, Refused, Unavailable, Unknown
 from domain.fact import Micros, Text, micros
 from domain.force import Post, Tree, Unit
 from ledger.store import Store, head
-from office import answers, commission, directives, permissions, questions, roll, tick
+from office import (
+    answers,
+    casebook,
+    cases,
+    commission,
+    directives,
+    permissions,
+    questions,
+    roll,
+    tick,
+)
 from office import force as force_
 from office.answers import Ask, Job
+from office.cases import Breach
 from office.commission import Handover
 from office.door import Door, committed
 from office.home import Home
@@ -499,6 +511,84 @@ class Office:
         """End a charge."""
         return self._do(lambda work: roll.relinquish(work, post, officer=officer, at=at))
 
+    def report_breaches(
+        self,
+        ref: str,
+        breaches: Sequence[Breach],
+        *,
+        by: str | None = None,
+        at: datetime | None = None,
+        accept_good: bool = False,
+    ) -> dict[str, Any]:
+        """Report breaches of a directive, each a case; those of a file all or none, or the good."""
+        return self._do(
+            lambda work: cases.report(
+                work, ref, breaches, by=by, at=at, accept_good=accept_good
+            )
+        )
+
+    def serve_notices(
+        self,
+        named: Sequence[tuple[int | None, str]],
+        by: str,
+        *,
+        within: int = NOTICE,
+        text: str | None = None,
+        at: datetime | None = None,
+        accept_good: bool = False,
+        many: bool = False,
+    ) -> dict[str, Any]:
+        """Serve notices in cases, each with its line of a file; ``many``: tell of them as a list."""
+        return self._do(
+            lambda work: cases.notice(
+                work,
+                named,
+                by,
+                within=within,
+                text=text,
+                at=at,
+                accept_good=accept_good,
+                many=many,
+            )
+        )
+
+    def answer_notice(
+        self, name: str, text: str, *, at: datetime | None = None
+    ) -> dict[str, Any]:
+        """Record an officer's answer to the notice."""
+        return self._do(lambda work: cases.answer(work, name, text, at=at))
+
+    def decide_case(
+        self, name: str, outcome: str, by: str, reason: str, *, at: datetime | None = None
+    ) -> dict[str, Any]:
+        """Decide a case."""
+        return self._do(lambda work: cases.decide(work, name, outcome, by, reason, at=at))
+
+    def appeal(self, name: str, reason: str, *, at: datetime | None = None) -> dict[str, Any]:
+        """Record an officer's appeal."""
+        return self._do(lambda work: cases.appeal(work, name, reason, at=at))
+
+    def decide_appeal(
+        self,
+        name: str,
+        outcome: str,
+        by: str,
+        reason: str,
+        *,
+        to: str | None = None,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Decide an appeal."""
+        return self._do(
+            lambda work: cases.decide_appeal(work, name, outcome, by, reason, to=to, at=at)
+        )
+
+    def reinstate(
+        self, name: str, by: str, reason: str, *, at: datetime | None = None
+    ) -> dict[str, Any]:
+        """Reinstate an officer."""
+        return self._do(lambda work: cases.reinstate(work, name, by, reason, at=at))
+
     def commission(
         self, unit: str, out: Path, provide: commission.Provide, *, office: str | None = None
     ) -> dict[str, Any]:
@@ -714,6 +804,37 @@ class Office:
         with self._reading() as db:
             moment = questions.moment(db, self._now(), as_of, known_at)
             return questions.proof_of_service(db, ref, officer, moment)
+
+    def cases(
+        self,
+        ref: str | None = None,
+        *,
+        officer: str | None = None,
+        unit: str | None = None,
+        state: str | None = None,
+        as_of: datetime | None = None,
+        known_at: int | datetime | None = None,
+    ) -> dict[str, Any]:
+        """List cases, oldest report first."""
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), as_of, known_at)
+            return casebook.listed(db, moment, ref=ref, officer=officer, unit=unit, state=state)
+
+    def case(
+        self,
+        name: str,
+        *,
+        as_of: datetime | None = None,
+        known_at: int | datetime | None = None,
+    ) -> dict[str, Any]:
+        """Tell how a case stands, and all its entries."""
+        with self._reading() as db:
+            return casebook.show(db, name, questions.moment(db, self._now(), as_of, known_at))
+
+    def annex(self, name: str) -> dict[str, Any]:
+        """Return the proof of a case as data."""
+        with self._reading() as db:
+            return casebook.annex(db, name, questions.moment(db, self._now(), None, None))
 
     def rows(
         self, what: str, ref: str | None = None, as_of: datetime | None = None

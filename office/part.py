@@ -1,7 +1,8 @@
 """What goes from one office to another: of HQ's entries those that a region needs, and no more.
 
 Down goes the tree and the posts of the region and of the line above it, directives that may
-concern it with all that befalls them, their relays in the region, and how they came down to it.
+concern it with all that befalls them, their relays in the region, and how they came down to it;
+cases that HQ keeps about officers who were in the region at the breach.
 Never a roll, an officer, or what another region's officers answered: those streams have no line
 here. Up goes everything that the region writes itself.
 """
@@ -38,6 +39,8 @@ class Part:
     """The region's unit and all under it."""
     posts: frozenset[str]
     """The posts that ever belonged to one of them."""
+    cases: frozenset[str] = frozenset()
+    """The cases of officers who were in the region at the breach."""
 
     def of(
         self, lines: Sequence[Line], addressees: Mapping[str, Collection[UnitId]]
@@ -72,6 +75,8 @@ class Part:
                     or (unit in self.above and name in _PASSING)
                     or (name == Forwarded.stored and self._named(state))
                 )
+            case "case":
+                return thing in self.cases
             case "office":
                 return thing == self.office
             case "key":
@@ -96,9 +101,20 @@ def of_region(db: Database, hq: str, region: str) -> Part:
     tree = force.tree(db, Moment(FOREVER))
     line = list(tree.above(here.unit))
     near = {*line, *tree.below(here.unit)}
+    below = frozenset(tree.below(here.unit))
     posts = {post for post, unit in db.tuples("SELECT post, unit FROM {posts}") if unit in near}
+    told = db.tuples(
+        "SELECT case_id, unit FROM {cases} WHERE case_id >= :a AND case_id < :b",
+        a=f"{hq}-",
+        b=f"{hq}.",
+    )
     return Part(
-        region, hq, frozenset(line[1:]), frozenset(tree.below(here.unit)), frozenset(posts)
+        region,
+        hq,
+        frozenset(line[1:]),
+        below,
+        frozenset(posts),
+        frozenset(case for case, unit in told if unit in below),
     )
 
 

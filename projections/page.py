@@ -7,10 +7,10 @@ comes after it, because the ledger has it after it.
 
 from collections.abc import Callable, Sequence
 
-from domain import directive, force, office, permission, relay, roll, roll_call, service
+from domain import case, directive, force, office, permission, relay, roll, roll_call, service
 from domain.fact import Fact
 from ledger.codec import Entry
-from projections import answers, directives, hops, offices, permissions, standing
+from projections import answers, cases, directives, hops, offices, permissions, standing
 from projections import force as force_
 from projections import roll as roll_
 from projections.database import Database
@@ -88,6 +88,13 @@ _KINDS: tuple[tuple[Callable[[Database, Sequence[Entry]], None], tuple[type[Fact
         (
             permission.Requested, permission.Granted, permission.Refused, permission.Revoked,
             permission.Expired,
+        ),
+    ),
+    (
+        cases.apply,
+        (
+            case.BreachReported, case.NoticeServed, case.Answered, case.Decided, case.Appealed,
+            case.AppealDecided, case.Reinstated,
         ),
     ),
 )  # fmt: skip

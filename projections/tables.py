@@ -26,6 +26,7 @@ PROJECTIONS: dict[str, tuple[str, ...]] = {
     "tally": ("tally", "tally_parts"),
     "offices": ("offices", "forwards"),
     "permissions": ("permissions",),
+    "cases": ("cases",),
 }
 """Each projection and its tables."""
 
@@ -356,7 +357,51 @@ the entries say, whatever the time; `due` is `until` while it is granted and not
 written of its end. That one is void is told when it is asked: it rests on what is known then.
 """
 
+CASES = _table(
+    "cases",
+    _text("case_id", key=True),
+    _int("year"),
+    _int("serial"),
+    _text("directive"),
+    _int("version"),
+    _text("clause"),
+    _text("officer"),
+    _text("unit"),
+    _int("breach_at"),
+    _text("state"),
+    _int("reported_at"),
+    _int("reported_position"),
+    _int("noticed_at", null=True),
+    _int("noticed_position", null=True),
+    _int("until", null=True),
+    _int("answered_at", null=True),
+    _int("answered_position", null=True),
+    _int("suspended_at", null=True),
+    _int("suspended_position", null=True),
+    _int("decided_at", null=True),
+    _int("decided_position", null=True),
+    _text("outcome", null=True),
+    _text("decided_by", null=True),
+    _text("decided_unit", null=True),
+    _int("appealed_at", null=True),
+    _int("appealed_position", null=True),
+    _int("appeal_decided_at", null=True),
+    _int("appeal_decided_position", null=True),
+    _text("appeal", null=True),
+    _text("reduced_to", null=True),
+    _text("appeal_by", null=True),
+    _int("reinstated_at", null=True),
+    _int("reinstated_position", null=True),
+    _int("ended_at", null=True),
+)
+"""Every case: how it stands by all that is known, and the entry of each step.
+
+`unit` is the officer's at the breach. `decided_at` and `outcome` are the last decision's;
+`suspended_at` is kept beside them, as a suspension is not the end of it.
+"""
+
 INDEXES: tuple[Index, ...] = (
+    Index("cases_directive", CASES.c.directive, CASES.c.officer),
     Index("charges_officer", CHARGES.c.officer),
     Index("roll_unit", ROLL.c.unit),
     Index("directives_text", DIRECTIVES.c.text),

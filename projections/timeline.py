@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import assert_never
 
-from domain import directive, force, office, permission, relay, roll, roll_call, service
+from domain import case, directive, force, office, permission, relay, roll, roll_call, service
 from domain.authority import Authority
 from domain.fact import Fact, words
 from ledger.codec import Entry, decode
 from ledger.links import waiting
-from projections import permissions
+from projections import cases, permissions
 from projections.database import Database, listed
 
 _PAGE = 2_000
@@ -28,10 +28,10 @@ def entries(
 ) -> Iterator[Entry]:
     """Yield a directive's entries, oldest first; of one officer, or of one unit, if given."""
     ranges = [f"directive-{name}.", f"relay-{name}.{unit + '.' if unit else ''}", "roll_call-"]
-    streams: list[str] = []
+    streams = cases.streams(db, name, officer, unit)
     if unit is None:
         ranges.append(f"service-{name}.{officer + '.' if officer else ''}")
-        streams = permissions.streams(db, name, officer)
+        streams += permissions.streams(db, name, officer)
     else:
         ranges[2] = f"roll_call-{unit}."
     for entry in written(db, ranges, known, streams):
@@ -193,7 +193,7 @@ def sentence(entry: Entry, zone: tzinfo = UTC) -> str:
         ):
             return _of_permission(fact, here, zone)
         case _:
-            return other(fact, here)
+            return other(fact, here, zone)
 
 
 def held(ground: Authority) -> str:
@@ -232,8 +232,8 @@ def _desk(authority: Authority) -> str:
     return f"{authority.post} ({authority.officer})" if authority.officer else authority.post
 
 
-def other(fact: Fact, here: str) -> str:
-    """Return what a fact of the force or the roll says, in a sentence."""
+def other(fact: Fact, here: str, zone: tzinfo = UTC) -> str:
+    """Return what a fact of the force, the roll or a case says, in a sentence."""
     match fact:
         case force.Established():
             return f"{here} was established."
@@ -263,8 +263,56 @@ def other(fact: Fact, here: str) -> str:
             | office.SkewSeen()
         ):
             return _of_office(fact)
+        case (
+            case.BreachReported()
+            | case.NoticeServed()
+            | case.Answered()
+            | case.Decided()
+            | case.Appealed()
+            | case.AppealDecided()
+            | case.Reinstated()
+        ):
+            return _of_case(fact, here, zone)
         case _:
             return f"{fact.stored.split('@')[0]} of {here}."
+
+
+def _of_case(fact: case.Event, here: str, zone: tzinfo) -> str:
+    match fact:
+        case case.BreachReported():
+            by = "" if fact.authority is None else f" by {fact.authority.post}"
+            return (
+                f"{fact.officer} of {fact.unit} was reported{by} to have breached {fact.clause}: "
+                f"case {here}, on evidence {fact.evidence.rstrip('.')}."
+            )
+        case case.NoticeServed():
+            return (
+                f"{fact.authority.post} served notice in case {here}, to be answered by "
+                f"{_hour(fact.until, zone)}."
+            )
+        case case.Answered():
+            return f"The notice in case {here} was answered: {fact.text.rstrip('.')}."
+        case case.Decided():
+            outcome = fact.outcome.replace("_", " ")
+            return f"{fact.authority.post} decided case {here}: {outcome}. {fact.reason.rstrip('.')}."
+        case case.Appealed():
+            return (
+                f"The decision in case {here} was appealed against: {fact.reason.rstrip('.')}."
+            )
+        case case.AppealDecided():
+            to = "" if fact.reduced_to is None else f" to {fact.reduced_to.replace('_', ' ')}"
+            outcome = fact.outcome.replace("_", " ")
+            return (
+                f"{fact.authority.post} decided the appeal in case {here}: {outcome}{to}. "
+                f"{fact.reason.rstrip('.')}."
+            )
+        case case.Reinstated():
+            return (
+                f"{fact.authority.post} reinstated the officer of case {here}: "
+                f"{fact.reason.rstrip('.')}."
+            )
+        case _:
+            assert_never(fact)
 
 
 def _of_office(fact: office.Event) -> str:

@@ -6,7 +6,7 @@ The golden files hold their stored forms. All persons are invented.
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeVar
 
-from domain import directive, force, office, permission, relay, roll, roll_call, service
+from domain import case, directive, force, office, permission, relay, roll, roll_call, service
 from domain.authority import Authority
 from domain.deadline import Due
 from domain.directive import Basis, Clause, Lineage, Link, Order, Population, Terms
@@ -117,6 +117,23 @@ BY_WAZMERI = Authority(
     post=DPO, unit=SWAT, officer=WAZMERI, charge="acting", rank=19, line=(SAIDU, SWAT)
 )
 BY_OFFICER = about("officer:C-2", "phone", TEN) | {"version": 1, "text": ORDER_TEXT}
+
+BY_DPO = Authority(
+    post=DPO,
+    unit=SWAT,
+    officer=WAZMERI,
+    charge="substantive",
+    rank=19,
+    line=(SAIDU, SWAT),
+)
+BY_RPO = Authority(
+    post=RPO,
+    unit=MALAKAND,
+    officer=OfficerId("R-1"),
+    charge="acting",
+    rank=20,
+    line=(SAIDU, SWAT, MALAKAND),
+)
 
 EXAMPLES: tuple[Fact, ...] = (
     force.Described(
@@ -300,6 +317,47 @@ EXAMPLES: tuple[Fact, ...] = (
         **about("post:dpo-swat", "desk"), reason="The film is made.", authority=BY_WAZMERI
     ),
     permission.Expired(**about(at=FEBRUARY)),
+    case.BreachReported(
+        **about("post:dpo-swat", "desk", TEN),
+        directive=WHATSAPP,
+        version=1,
+        text=ORDER_TEXT,
+        clause=QUIT,
+        consequence=ClauseId("action"),
+        opens="notice",
+        officer=KARVANDI,
+        unit=SAIDU,
+        rank=7,
+        duty="on_duty",
+        breach_at=NINE,
+        evidence="screenshot 12",
+        note="Seen by the duty officer.",
+        authority=BY_DPO,
+    ),
+    case.NoticeServed(
+        **about("post:dpo-swat", "desk", TEN),
+        until=TEN + timedelta(days=7),
+        text="Show cause.",
+        authority=BY_DPO,
+    ),
+    case.Answered(**about("officer:C-2", "desk", TEN), text="I had been added by another."),
+    case.Decided(
+        **about("post:dpo-swat", "desk", TEN),
+        outcome="dismissed",
+        reason="It was the third time.",
+        authority=BY_DPO,
+    ),
+    case.Appealed(**about("officer:C-2", "desk", TEN), reason="Too severe."),
+    case.AppealDecided(
+        **about("post:rpo-malakand", "desk", TEN),
+        outcome="reduced",
+        reduced_to="censured",
+        reason="The first that was proved.",
+        authority=BY_RPO,
+    ),
+    case.Reinstated(
+        **about("post:dpo-swat", "desk", TEN), reason="As the appeal says.", authority=BY_DPO
+    ),
 )
 """One of each, in the order of the glossary."""
 
@@ -361,6 +419,30 @@ BARE: tuple[Fact, ...] = (
     office.KeyRegistered(**about(), office="hq", key="4e" * 32),
     permission.Refused(**about("post:dpo-swat"), authority=Authority(post=DPO, unit=SWAT)),
     permission.Revoked(**about("post:dpo-swat"), authority=Authority(post=DPO, unit=SWAT)),
+    case.BreachReported(
+        **about("clerk:hq", "desk", TEN),
+        directive=WHATSAPP,
+        version=1,
+        text=ORDER_TEXT,
+        clause=QUIT,
+        officer=KARVANDI,
+        unit=SAIDU,
+        rank=7,
+        duty="on_duty",
+        breach_at=NINE,
+        evidence="screenshot 12",
+    ),
+    case.NoticeServed(
+        **about("post:dpo-swat", "desk", TEN),
+        until=TEN + timedelta(days=7),
+        authority=Authority(post=DPO, unit=SWAT),
+    ),
+    case.AppealDecided(
+        **about("post:rpo-malakand", "desk", TEN),
+        outcome="upheld",
+        reason="Rightly decided.",
+        authority=Authority(post=RPO, unit=MALAKAND),
+    ),
 )
 """Those that can leave something unsaid, leaving all of it unsaid."""
 

@@ -12,7 +12,7 @@ import pytest
 from typer.main import get_command
 
 from console import cli, exports, failures, invocation, output
-from console.files import answers_file, directive_file, force_file, roll_file
+from console.files import answers_file, cases_file, directive_file, force_file, roll_file
 from console.settings import Settings
 from docs.tools import generate, record
 from docs.tools.record import Command
@@ -173,6 +173,16 @@ def farman(
         "leave.md": LEAVE,
         "second.md": ORDER.replace("immediate", "routine"),
         "amended.md": ORDER.replace("Leave every", "Leave each"),
+        "ban.md": ORDER.replace("quit", "ban")
+        .replace("required_act", "prohibition")
+        .replace("    due: {clock: receipt, within: P1D}\n    escalate: [PT0S]\n", "")
+        .replace(
+            "---\n## en",
+            "  - {id: action, kind: consequence, of: ban, text: {en: A case.}}\n---\n## en",
+        ),
+        "breaches.csv": "officer_id,at,evidence,clause,note\n"
+        f"C-3,{MORNING},video 1,ban,\nX,{MORNING},video 2,ban,\n",
+        "cases.csv": "case\nhq-2020-c2\nhq-2020-c99\n",
         "answers.csv": "directive,officer_id,answer,at\n"
         f"1/2020,C-1,read,{MORNING}\n1/2020,X,read,{MORNING}\n",
         "saidu.csv": "officer_id,answer\nC-2,\nC-3,absent\nX,\n",
@@ -191,7 +201,12 @@ ASKED: dict[str, list[str]] = {
     "farman force import": ["force import force.yaml", "force import moved.yaml"],
     "farman roll import": ["roll import roll.csv", "roll import mixed.csv --accept-good"],
     "farman roll generate": ["roll generate force.yaml --officers 20 --seed 1 --out r.csv"],
-    "farman issue": ["issue order.md", "issue second.md", "issue leave.md"],
+    "farman issue": [
+        "issue order.md",
+        "issue second.md",
+        "issue leave.md",
+        "issue ban.md",
+    ],
     "farman amend": ["amend 1/2020 amended.md"],
     "farman relay acknowledge": ["relay acknowledge 2/2020 malakand --by ppo"],
     "farman relay tighten": [
@@ -214,6 +229,26 @@ ASKED: dict[str, list[str]] = {
     "farman officers": ["officers 1/2020 --limit 2"],
     "farman hops": ["hops 1/2020"],
     "farman overdue": [f"overdue --as-of {NEXT_NOON}"],
+    "farman case report": [
+        f"case report 4/2020 C-2 --clause ban --at {MORNING} --evidence x --by dpo-swat",
+        "case report 4/2020 --file breaches.csv --accept-good",
+    ],
+    "farman case notice": [
+        "case notice hq-2020-c1 --by dpo-swat",
+        "case notice --file cases.csv --by dpo-swat --accept-good",
+    ],
+    "farman case answer": ["case answer hq-2020-c1 --text x"],
+    "farman case decide": [
+        "case decide hq-2020-c1 --outcome dismissed --by dpo-swat --reason x"
+    ],
+    "farman case appeal": ["case appeal hq-2020-c1 --reason x"],
+    "farman case decide-appeal": [
+        "case decide-appeal hq-2020-c1 --outcome reduced --to warned --by rpo-malakand --reason x"
+    ],
+    "farman case reinstate": ["case reinstate hq-2020-c1 --by dpo-swat --reason x"],
+    "farman case list": ["case list 4/2020"],
+    "farman case show": ["case show hq-2020-c1"],
+    "farman case annex": ["case annex hq-2020-c1", "case annex hq-2020-c1 --out annex.json"],
     "farman timeline": ["timeline 1/2020"],
     "farman proof-of-service": ["proof-of-service 1/2020 C-1"],
     "farman replay": ["replay 1/2020"],
@@ -349,6 +384,7 @@ def test_the_files_have_the_fields_that_are_read() -> None:
 
     assert told("Nominal roll") == set(roll_file.COLUMNS)
     assert told("Answers") == set(answers_file.COLUMNS)
+    assert told("Breaches") == set(cases_file.COLUMNS)
     assert {name.partition(".")[0] for name in told("Directive")} == set(directive_file._TOP)
     assert told("Clauses") == set(directive_file.CLAUSE_KINDS)
     for kind, own in directive_file._OWN.items():

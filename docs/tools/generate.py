@@ -20,6 +20,7 @@ from typer.main import get_command
 
 from console import cli
 from domain import (
+    case,
     directive,
     fact,
     force,
@@ -206,6 +207,11 @@ _HEADINGS: Sequence[tuple[str, ModuleType, Sequence[tuple[str, str]]]] = (
         "Permissions",
         permission,
         (("permission", permission.stream("{permission}", "{office}")),),
+    ),
+    (
+        "Cases",
+        case,
+        (("case", case.stream("{case}", "{office}")),),
     ),
     (
         "Offices",

@@ -17,6 +17,7 @@ from domain import permission, relay
 from domain.errors import Unavailable
 from domain.fact import UnitId, micros
 from ledger.store import Store, head, select_entries
+from office.cases import Breach
 from office.office import Office
 from office.work import working
 from projections import rebuild, tables
@@ -223,6 +224,7 @@ def busy(office: Office) -> Office:
     office.transfer("C-3", "hazara")
     office.tighten(REF, "hazara", "quit", within=1_800, by="ppo")
     office.tick()
+    office.report_breaches(REF, [Breach("C-1", "quit", after(2), "screenshot 12")])
     with working(office.store, "hq", after(3)) as work:
         about = work.about(after(3))
         name, here = "kohat", UnitId("kohat")
@@ -359,6 +361,11 @@ ALTERED = [
         "permissions",
         "UPDATE permissions SET state = 'granted'",
         "permissions (permission=hq-2020-p1): state is 'granted', by the ledger 'requested'",
+    ),
+    Altered(
+        "cases",
+        "UPDATE cases SET outcome = 'filed'",
+        "cases (case_id=hq-2020-c1): outcome is 'filed', by the ledger None",
     ),
     Altered(
         "standing",

@@ -27,6 +27,7 @@ STREAMS = {
     "office": "office-malakand.hq",
     "key": "key-malakand.malakand",
     "permission": "permission-hq-2020-p1.hq",
+    "case": "case-hq-2020-c1.hq",
 }
 TOLD = {
     "force.described@1": "force.described of kp.",
@@ -96,6 +97,25 @@ TOLD = {
     "permission.refused@1": "dpo-swat (D-1) refused hq-2020-p1: Not in uniform.",
     "permission.revoked@1": "dpo-swat (D-1) revoked hq-2020-p1: The film is made.",
     "permission.expired@1": "hq-2020-p1 expired.",
+    "case.breach_reported@1": (
+        "C-2 of swat-saidu was reported by dpo-swat to have breached quit: case hq-2020-c1, on "
+        "evidence screenshot 12."
+    ),
+    "case.notice_served@1": (
+        "dpo-swat served notice in case hq-2020-c1, to be answered by 2020-01-22 10:00+05:00."
+    ),
+    "case.answered@1": (
+        "The notice in case hq-2020-c1 was answered: I had been added by another."
+    ),
+    "case.decided@1": ("dpo-swat decided case hq-2020-c1: dismissed. It was the third time."),
+    "case.appealed@1": "The decision in case hq-2020-c1 was appealed against: Too severe.",
+    "case.appeal_decided@1": (
+        "rpo-malakand decided the appeal in case hq-2020-c1: reduced to censured. The first that "
+        "was proved."
+    ),
+    "case.reinstated@1": (
+        "dpo-swat reinstated the officer of case hq-2020-c1: As the appeal says."
+    ),
 }
 
 
