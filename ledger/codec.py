@@ -13,7 +13,17 @@ from typing import Any, NamedTuple, get_args
 import orjson
 from pydantic import BaseModel
 
-from domain import directive, force, office, relay, roll, roll_call, service
+from domain import (
+    directive,
+    force,
+    instrument,
+    office,
+    official,
+    relay,
+    roll,
+    roll_call,
+    service,
+)
 from domain.errors import CorruptStream, Refused
 from domain.fact import Fact
 
@@ -30,6 +40,8 @@ FACTS: Mapping[str, type[Fact]] = {
         service.Event,
         roll_call.Event,
         office.Event,
+        official.Event,
+        instrument.Event,
     )
     for cls in (get_args(union) or (union,))
 }

@@ -10,7 +10,7 @@ from domain.errors import Flaw, Refused, Unaccepted, Unknown
 from domain.fact import DirectiveId, PostId, UnitId, micros
 from domain.force import Tree
 from domain.relay import RELAY
-from office import cascade, hosting
+from office import cascade, hosting, registers
 from office.work import Work
 from projections import directives, force, hops, status
 from projections.database import Moment
@@ -68,7 +68,10 @@ def issue(
         text=text,
     )
     facts = DIRECTIVE.decide(
-        directive.Issue(fact, frozenset(tree.below(home))), directive.Directive()
+        directive.Issue(
+            fact, frozenset(tree.below(home)), registers.adopted_own(work.db, order.terms)
+        ),
+        directive.Directive(),
     )
     work.append([(directive.stream(name, work.office), one) for one in facts])
     _supersede_named(work, name, order, when)
@@ -162,7 +165,8 @@ def amend(
         terms=terms,
         text=text,
     )
-    return _ended(work, name, directive.Amend(micros(when), fact))
+    own = registers.adopted_own(work.db, terms)
+    return _ended(work, name, directive.Amend(micros(when), fact, own))
 
 
 def supersede(work: Work, ref: str, by: str, *, at: datetime | None = None) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What goes from one office to another: of HQ's entries those that a region needs, and no more.
 
 Down goes the tree and the posts of the region and of the line above it, directives that may
-concern it with all that befalls them, their relays in the region, and how they came down to it.
+concern it with all that befalls them, their relays in the region, how they came down to it, the
+official groups and accounts of those units, and every instrument that HQ entered.
 Never a roll, an officer, or what another region's officers answered: those streams have no line
 here. Up goes everything that the region writes itself.
 """
@@ -38,6 +39,8 @@ class Part:
     """The region's unit and all under it."""
     posts: frozenset[str]
     """The posts that ever belonged to one of them."""
+    officials: frozenset[str] = frozenset()
+    """The official groups and accounts of one of them."""
 
     def of(
         self, lines: Sequence[Line], addressees: Mapping[str, Collection[UnitId]]
@@ -72,6 +75,10 @@ class Part:
                     or (unit in self.above and name in _PASSING)
                     or (name == Forwarded.stored and self._named(state))
                 )
+            case "group" | "account":
+                return thing in self.officials
+            case "instrument":
+                return True
             case "office":
                 return thing == self.office
             case "key":
@@ -97,8 +104,16 @@ def of_region(db: Database, hq: str, region: str) -> Part:
     line = list(tree.above(here.unit))
     near = {*line, *tree.below(here.unit)}
     posts = {post for post, unit in db.tuples("SELECT post, unit FROM {posts}") if unit in near}
+    officials = {
+        name for name, unit in db.tuples("SELECT id, unit FROM {officials}") if unit in near
+    }
     return Part(
-        region, hq, frozenset(line[1:]), frozenset(tree.below(here.unit)), frozenset(posts)
+        region,
+        hq,
+        frozenset(line[1:]),
+        frozenset(tree.below(here.unit)),
+        frozenset(posts),
+        frozenset(officials),
     )
 
 

@@ -7,10 +7,20 @@ comes after it, because the ledger has it after it.
 
 from collections.abc import Callable, Sequence
 
-from domain import directive, force, office, relay, roll, roll_call, service
+from domain import (
+    directive,
+    force,
+    instrument,
+    office,
+    official,
+    relay,
+    roll,
+    roll_call,
+    service,
+)
 from domain.fact import Fact
 from ledger.codec import Entry
-from projections import answers, directives, hops, offices, standing
+from projections import answers, directives, hops, instruments, offices, officials, standing
 from projections import force as force_
 from projections import roll as roll_
 from projections.database import Database
@@ -51,7 +61,10 @@ _KINDS: tuple[tuple[Callable[[Database, Sequence[Entry]], None], tuple[type[Fact
     ),
     (
         _directives,
-        (directive.Issued, directive.Amended, directive.Superseded, directive.Withdrawn),
+        (
+            directive.Issued, directive.Amended, directive.Superseded, directive.Withdrawn,
+            directive.Backed,
+        ),
     ),
     (
         hops.apply,
@@ -73,6 +86,14 @@ _KINDS: tuple[tuple[Callable[[Database, Sequence[Entry]], None], tuple[type[Fact
             office.Manifested, office.TakenOver, office.SkewSeen,
         ),
     ),
+    (
+        officials.apply,
+        (
+            official.GroupEntered, official.GroupPassed, official.GroupClosed,
+            official.AccountEntered, official.AccountPassed, official.AccountClosed,
+        ),
+    ),
+    (instruments.apply, (instrument.Entered,)),
 )  # fmt: skip
 _APPLY = {cls: apply for apply, classes in _KINDS for cls in classes}
 """Every fact has exactly one line here; a test holds it against the codec."""

@@ -12,7 +12,7 @@ import pytest
 from typer.main import get_command
 
 from console import cli, exports, failures, invocation, output
-from console.files import answers_file, directive_file, force_file, roll_file
+from console.files import answers_file, directive_file, force_file, instrument_file, roll_file
 from console.settings import Settings
 from docs.tools import generate, record
 from docs.tools.record import Command
@@ -172,6 +172,8 @@ def farman(
         "order.md": ORDER,
         "second.md": ORDER.replace("immediate", "routine"),
         "amended.md": ORDER.replace("Leave every", "Leave each"),
+        "open.md": ORDER.replace("---\n## en", OPEN),
+        "interior.md": INTERIOR,
         "answers.csv": "directive,officer_id,answer,at\n"
         f"1/2020,C-1,read,{MORNING}\n1/2020,X,read,{MORNING}\n",
         "saidu.csv": "officer_id,answer\nC-2,\nC-3,absent\nX,\n",
@@ -185,12 +187,33 @@ def farman(
     return call
 
 
+OPEN = """\
+  - {id: official, kind: exception, of: quit, open: true, text: {en: Official groups.}}
+basis: {form: conveyed}
+lineage: {similar_to: [4/2019-Media]}
+---
+## en"""
+INTERIOR = """\
+---
+citation: 4/2019-Media
+from: {en: Ministry of Interior}
+date: 2019-12-20
+form: signed
+subject: {en: Social media in attached departments}
+clauses: [{id: media, kind: prohibition, text: {en: Nothing official is posted.}}]
+---
+## en
+Nothing official is posted.
+"""
+
+ENTERED = "--unit swat --post dpo-swat --under 3/2020 --clause official"
+
 ASKED: dict[str, list[str]] = {
     "farman init": [f"init --rehearsal --now {MORNING}"],
     "farman force import": ["force import force.yaml", "force import moved.yaml"],
     "farman roll import": ["roll import roll.csv", "roll import mixed.csv --accept-good"],
     "farman roll generate": ["roll generate force.yaml --officers 20 --seed 1 --out r.csv"],
-    "farman issue": ["issue order.md", "issue second.md"],
+    "farman issue": ["issue order.md", "issue second.md", "issue open.md"],
     "farman amend": ["amend 1/2020 amended.md"],
     "farman relay acknowledge": ["relay acknowledge 2/2020 malakand --by ppo"],
     "farman read": ["read 1/2020 C-1"],
@@ -212,6 +235,24 @@ ASKED: dict[str, list[str]] = {
     "farman overdue": [f"overdue --as-of {NEXT_NOON}"],
     "farman timeline": ["timeline 1/2020"],
     "farman proof-of-service": ["proof-of-service 1/2020 C-1"],
+    "farman group enter": [
+        f"group enter Duty --platform whatsapp {ENTERED}",
+    ],
+    "farman account enter": [
+        f"account enter @Swat --platform x {ENTERED}",
+    ],
+    "farman group list": ["group list"],
+    "farman account list": ["account list"],
+    "farman group check": ["group check whatsapp duty"],
+    "farman account check": ["account check x swat"],
+    "farman group pass": ["group pass hq-g1 --post ppo"],
+    "farman account pass": ["account pass hq-a1 --post ppo"],
+    "farman group close": ["group close hq-g1 --reason x"],
+    "farman account close": ["account close hq-a1 --reason x"],
+    "farman instrument enter": ["instrument enter interior.md"],
+    "farman instrument list": ["instrument list"],
+    "farman instrument show": ["instrument show hq-i1"],
+    "farman back": ["back 3/2020 --by ppo --instrument hq-i1"],
     "farman replay": ["replay 1/2020"],
     "farman tick": ["tick"],
     "farman export": ["export 1/2020 --what standing --format csv --out x.csv"],
@@ -228,6 +269,7 @@ ASKED: dict[str, list[str]] = {
 }
 """Commands of the page, in an order in which each can be given."""
 ASKED_ELSEWHERE = {
+    "farman authentic",
     "farman demo",
     "farman office commission",
     "farman office join",
@@ -340,6 +382,7 @@ def test_the_files_have_the_fields_that_are_read() -> None:
     for kind, own in directive_file._OWN.items():
         (row,) = re.findall(rf"^\| `{kind}` \|(.*)$", section("Clauses"), re.MULTILINE)
         assert all(f"`{key}" in row for key in own), kind
+    assert told("Instrument") == set(instrument_file.TOP)
     for kind in force_file.KINDS:
         assert f"`{kind}`" in section("Force file")
 

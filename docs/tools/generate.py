@@ -19,7 +19,18 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from typer.main import get_command
 
 from console import cli
-from domain import directive, fact, force, office, relay, roll, roll_call, service
+from domain import (
+    directive,
+    fact,
+    force,
+    instrument,
+    office,
+    official,
+    relay,
+    roll,
+    roll_call,
+    service,
+)
 from ledger import tables as registers
 from ledger.codec import FACTS
 from projections import tables
@@ -199,6 +210,19 @@ _HEADINGS: Sequence[tuple[str, ModuleType, Sequence[tuple[str, str]]]] = (
             ("office", office.stream("{office}", "{writer}")),
             ("key", office.key_stream("{office}")),
         ),
+    ),
+    (
+        "Official groups and accounts",
+        official,
+        (
+            ("group", official.stream("group", "{group}", "{office}")),
+            ("account", official.stream("account", "{account}", "{office}")),
+        ),
+    ),
+    (
+        "Instruments from outside",
+        instrument,
+        (("instrument", instrument.stream("{instrument}", "{office}")),),
     ),
 )
 

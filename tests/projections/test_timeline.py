@@ -26,6 +26,9 @@ STREAMS = {
     "roll_call": "roll_call-swat-saidu.2020-01-15.1.hq",
     "office": "office-malakand.hq",
     "key": "key-malakand.malakand",
+    "group": "group-hq-g1.hq",
+    "account": "account-hq-a1.hq",
+    "instrument": "instrument-hq-i1.hq",
 }
 TOLD = {
     "force.described@1": "force.described of kp.",
@@ -47,6 +50,9 @@ TOLD = {
     "directive.amended@1": "It was materially amended; version 2 is in force.",
     "directive.superseded@1": "It was superseded by hq-2020-4.",
     "directive.withdrawn@1": "It was withdrawn: Issued in error.",
+    "directive.backed@1": (
+        "dpo-swat (D-1) linked it to the signed instrument hq-i1: it is backed."
+    ),
     "relay.received@1": "swat received it from hq.",
     "relay.received_again@1": "It reached swat again, by malakand; the first receipt counts.",
     "relay.acknowledged@1": "swat acknowledged receipt, by dpo-swat (D-1).",
@@ -77,6 +83,21 @@ TOLD = {
     "office.manifested@1": "1,204 entries were stated as handed over to the office malakand.",
     "office.taken_over@1": "The office malakand took over.",
     "office.skew_seen@1": "The clock of the office malakand was seen -3,600 s off.",
+    "group.entered@1": (
+        "The group PS Saidu Duty on whatsapp was entered as swat-saidu's, run by dpo-swat, "
+        "under official of hq-2020-1."
+    ),
+    "group.passed@1": "rpo-malakand runs hq-g1 from then on.",
+    "group.closed@1": "hq-g1 was closed: The station has another.",
+    "account.entered@1": (
+        "The account @SaiduPolice on x was entered as swat-saidu's, run by dpo-swat, under "
+        "official of hq-2020-1."
+    ),
+    "account.passed@1": "rpo-malakand runs hq-a1 from then on.",
+    "account.closed@1": "hq-a1 was closed: It is not used.",
+    "instrument.entered@1": (
+        "hq-i1 was entered: 4/2019-Media of 2019-12-20 (Ministry of Interior, signed)."
+    ),
 }
 
 
