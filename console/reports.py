@@ -124,7 +124,10 @@ def _official(answer: Answer, kind: str, zone: tzinfo) -> str:
     at = words.day(answer["as_of"], zone)
     row = answer[kind]
     if row is None:
-        return f"{asked} is NOT official: no entry of it was open at {at}."
+        there = (
+            "" if answer["complete"] else " Not all that was entered elsewhere is known here."
+        )
+        return f"{asked} is NOT official: no entry of it was open at {at}.{there}"
     under = ""
     if row["under"] is not None:
         under = f" under {row['under']['clause']} of {row['under']['directive']}"

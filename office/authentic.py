@@ -16,7 +16,7 @@ from domain.directive import Clause, Directive, Order, Version
 from domain.errors import Misused, Unknown
 from domain.fact import Text, instant
 from office.questions import zone
-from projections import directives
+from projections import directives, instruments
 from projections.database import Database, Moment
 from projections.directives import cited
 from projections.force import text
@@ -53,7 +53,7 @@ def authentic(db: Database, sha256: str, copy: Copy | None, asked: Moment) -> di
         if _version(db.directive(name), version).since <= asked.at
     ]
     if not found:
-        return _unknown(db, copy, asked)
+        return _unknown(db, sha256, copy, asked)
     in_force = [one for one in found if db.directive(one[0]).state_at(asked.at) == "in_force"]
     name, version = (in_force or found)[0]
     order = db.directive(name)
@@ -78,8 +78,11 @@ def _version(order: Directive, number: int) -> Version:
     return next(version for version in order.versions if version.number == number)
 
 
-def _unknown(db: Database, copy: Copy | None, asked: Moment) -> dict[str, Any]:
+def _unknown(db: Database, sha256: str, copy: Copy | None, asked: Moment) -> dict[str, Any]:
     because = "No order with this text was issued here."
+    paper = instruments.of_text(db, sha256)
+    if paper is not None:
+        because += f" It is the instrument {paper.id} from outside, which binds nobody."
     like = None if copy is None else _like(db, copy)
     different: Sequence[Difference] = ()
     order: Directive | None = None

@@ -680,7 +680,8 @@ class Office:
         """Tell whether a group or an account is official, and by which entry."""
         with self._reading() as db:
             moment = questions.moment(db, self._now(), at, known_at)
-            return questions.is_official(db, kind, platform, name, moment)
+            complete = questions.knows_all(db, self.home.office, self._now())
+            return questions.is_official(db, kind, platform, name, moment, complete=complete)
 
     def instruments(self) -> dict[str, Any]:
         """List the instruments from outside."""

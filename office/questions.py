@@ -439,6 +439,15 @@ def proof_of_service(db: Database, ref: str, officer: str, asked: Moment) -> dic
     }
 
 
+def knows_all(db: Database, me: str, now: Micros) -> bool:
+    """Tell whether whatever offices wrote is known here: at HQ, while it hears from each.
+
+    A region knows of itself and of what stands above it.
+    """
+    hosts = Hosts.of_office(db, me)
+    return hosts is None or (hosts.mine is None and not stood_on(db, me, now)["stale"])
+
+
 def registered(
     db: Database,
     kind: Kind,
@@ -494,14 +503,20 @@ def _official(one: officials.Listed, kind: Kind, tree: Tree, zone_: ZoneInfo) ->
     }
 
 
-def is_official(db: Database, kind: Kind, on: str, name: str, asked: Moment) -> dict[str, Any]:
-    """Tell whether a group or an account was official at a moment, and by which entry (K5)."""
+def is_official(
+    db: Database, kind: Kind, on: str, name: str, asked: Moment, *, complete: bool
+) -> dict[str, Any]:
+    """Tell whether a group or an account was official at a moment, and by which entry (K5).
+
+    ``complete``: whether whatever was entered anywhere is known here.
+    """
     where = platform(on)
     found = officials.listed(db, kind, asked, platform=where, named=name)
     zone_ = zone(db)
     tree = force.tree(db, asked)
     return {
         "official": bool(found),
+        "complete": complete,
         "platform": where,
         "name": name,
         "as_of": _at(asked.at, zone_),

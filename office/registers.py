@@ -207,7 +207,7 @@ def _standing(
     if state.entered is None:
         raise Unknown(f"There is no {kind} {name!r}; `farman {kind} list` lists them.")
     when = work.instant(at)
-    hosting.must_host(work, state.entered.unit)
+    # A stream has one writer for ever: whoever entered it, also after the unit moved elsewhere.
     office = name.rpartition("-")[0]
     if office != work.office:
         raise Refused(f"{name} was entered by the office {office}: give this command there.")
