@@ -30,7 +30,8 @@ subject: {en: Social media in attached departments}
 ## en
 Nothing official is posted.
 """
-DUTY = tuple("group enter Duty --platform whatsapp --unit swat --post dpo-swat".split())
+GROUP = ("group", "enter", "Duty", "--platform", "whatsapp", "--unit", "swat")
+DUTY = (*GROUP, "--post", "dpo-swat")
 ACCOUNT = ("account", "enter", "@SwatPolice", "--platform", "x", "--unit", "swat", "--post")
 
 
