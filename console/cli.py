@@ -22,6 +22,7 @@ from console.commands import (
     offices,
     permissions,
     questions,
+    registers,
     workers,
 )
 from console.commands.demo import demo
@@ -59,6 +60,9 @@ _answers = _group("answers", "What officers answer.")
 _officer = _group("officer", "What befalls an officer.")
 _post = _group("post", "Who holds a post.")
 _permission = _group("permission", "Leave to do what a clause forbids without it.")
+_groups = _group("group", "Official groups: whose, and run by which post.")
+_accounts = _group("account", "Official accounts: whose, and run by which post.")
+_instrument = _group("instrument", "Instruments from outside the chain of command.")
 _office = _group("office", "Regional offices with ledgers of their own.")
 _case = _group("case", "Breaches: reported, put to notice, decided, appealed.")
 _link = _group("link", "The links that carry what offices write to each other.")
@@ -124,6 +128,13 @@ _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
         questions.proof_of_service,
         f"proof-of-service 1/2020 KP-00042 --as-of {_NOON}",
     ),
+    (
+        app,
+        "back",
+        registers.back,
+        'back 1/2020 --by ppo --instrument "2737/IAB"',
+    ),
+    (app, "authentic", registers.authentic, "authentic copy.md"),
     (app, "replay", directives.replay, "replay 1/2020 --speed 4"),
     (
         app,
@@ -201,6 +212,34 @@ _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
         "permission list 3/2024 --unit swat --state requested",
     ),
     (_permission, "show", permissions.show, "permission show hq-2024-p1"),
+    (
+        _groups,
+        "enter",
+        registers.group_enter,
+        'group enter "Swat Duty" --platform whatsapp --unit swat --post dpo-swat',
+    ),
+    (_groups, "pass", registers.group_pass, "group pass hq-g1 --post rpo-malakand"),
+    (_groups, "close", registers.group_close, 'group close hq-g1 --reason "No more needed"'),
+    (_groups, "list", registers.group_list, "group list --unit malakand"),
+    (_groups, "check", registers.group_check, 'group check whatsapp "Swat Duty"'),
+    (
+        _accounts,
+        "enter",
+        registers.account_enter,
+        "account enter @SwatPolice --platform x --unit swat --post dpo-swat",
+    ),
+    (_accounts, "pass", registers.account_pass, "account pass hq-a1 --post rpo-malakand"),
+    (
+        _accounts,
+        "close",
+        registers.account_close,
+        'account close hq-a1 --reason "No more needed"',
+    ),
+    (_accounts, "list", registers.account_list, "account list --platform x"),
+    (_accounts, "check", registers.account_check, "account check x @SwatPolice"),
+    (_instrument, "enter", registers.instrument_enter, "instrument enter interior.md"),
+    (_instrument, "list", registers.instrument_list, "instrument list"),
+    (_instrument, "show", registers.instrument_show, "instrument show hq-i1"),
     (
         _office,
         "commission",

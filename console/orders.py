@@ -6,11 +6,13 @@ The file is sound in itself; here every unit and post that it names must be one 
 from collections.abc import Iterable
 
 from console.files.directive_file import ClauseSpec, DirectiveFile, LineageSpec
+from console.files.instrument_file import InstrumentFile
 from console.files.problems import BadFile, Names, Problem
 from domain.deadline import Due
 from domain.directive import Basis, Clause, Lineage, Link, Order, Population, Terms
 from domain.fact import ClauseId, PostId, UnitId
 from domain.force import Tree
+from domain.instrument import Paper
 from domain.roll import DUTIES
 
 
@@ -22,6 +24,11 @@ def order(file: DirectiveFile, tree: Tree) -> Order:
 
     """
     check(file, tree)
+    return stated(file)
+
+
+def stated(file: DirectiveFile) -> Order:
+    """Return the order that the file states, whether or not its units and posts are there."""
     people = file.population
     return Order(
         label=None if file.number == "auto" else file.number,
@@ -135,6 +142,22 @@ def terms(file: DirectiveFile) -> Terms:
         confidentiality=file.confidentiality,
         incident=file.incident or None,
         basis=None if basis is None else Basis(form=basis.form, ref=basis.ref),
+    )
+
+
+def paper(file: InstrumentFile) -> Paper:
+    """Return the instrument that the file holds; it binds nobody, so nothing of it is looked up."""
+    return Paper(
+        citation=file.citation,
+        sender=file.sender,
+        dated=file.dated.isoformat(),
+        form=file.form,
+        subject=file.subject,
+        clauses=tuple(_clause(clause) for clause in file.clauses),
+        texts=file.texts,
+        purpose=file.purpose or None,
+        incident=file.incident or None,
+        confidentiality=file.confidentiality,
     )
 
 

@@ -1,6 +1,7 @@
 """Answers to acts, drawn for a person: what an import, an issue or a rebuild did."""
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,144 @@ def issued(answer: Answer) -> str:
         f"{words.several(answer['units'], 'unit')} reached.\n"
         f"See how it stands: farman status {answer['directive']}"
     )
+
+
+def officials(answer: Answer, kind: str, zone: tzinfo) -> Drawing:
+    """Draw the official groups or accounts, and who runs each."""
+
+    def draw(console: "Console") -> None:
+        rows = answer[f"{kind}s"]
+        if not rows:
+            console.print(f"No official {kind} is entered.")
+            return
+        made = tables.table("Id", "Platform", "Name", "Unit", "Run by", "Since")
+        made.padding = (0, 1, 0, 0)
+        for column in made.columns[2:5]:
+            column.overflow = "fold"
+        for row in rows:
+            made.add_row(
+                row[kind],
+                row["platform"],
+                row["name"],
+                row["unit"],
+                _runner(row, zone),
+                words.date(row["since"], zone),
+            )
+        console.print(made)
+
+    return draw
+
+
+def _runner(row: Answer, zone: tzinfo) -> str:
+    """Name the post that runs it, and who holds that, or since when nobody does."""
+    held = row["held_by"]
+    if held["officer_id"]:
+        return f"{row['post']} ({held['officer_id']})"
+    since = words.date(held["vacant_since"], zone)
+    return f"{row['post']}, vacant since {since}" if since else str(row["post"])
+
+
+def official(answer: Answer, kind: str, zone: tzinfo) -> Drawing:
+    """Say whether a group or an account is official, and by which entry."""
+    said = _official(answer, kind, zone)
+    return lambda console: console.print(said)
+
+
+def _official(answer: Answer, kind: str, zone: tzinfo) -> str:
+    asked = f"{answer['name']} on {answer['platform']}"
+    at = words.day(answer["as_of"], zone)
+    row = answer[kind]
+    if row is None:
+        there = (
+            "" if answer["complete"] else " Not all that was entered elsewhere is known here."
+        )
+        return f"{asked} is NOT official: no entry of it was open at {at}.{there}"
+    under = ""
+    if row["under"] is not None:
+        under = f" under {row['under']['clause']} of {row['under']['directive']}"
+    return (
+        f"{asked} is official: {row[kind]}, of {row['unit']}, run by {_runner(row, zone)}, "
+        f"entered by {row['entered_by']}{under} on {words.date(row['since'], zone)}."
+    )
+
+
+def instruments(answer: Answer) -> Drawing:
+    """Draw the instruments from outside."""
+
+    def draw(console: "Console") -> None:
+        rows = answer["instruments"]
+        if not rows:
+            console.print("No instrument is entered; farman instrument enter FILE enters one.")
+            return
+        made = tables.table("Id", "Citation", "From", "Date", "Form", "Subject")
+        made.padding = (0, 1, 0, 0)
+        for row in rows:
+            made.add_row(
+                row["instrument"],
+                row["citation"] or "-",
+                row["from"],
+                row["date"],
+                row["form"],
+                row["subject"],
+            )
+        console.print(made)
+
+    return draw
+
+
+def instrument(answer: Answer) -> Drawing:
+    """Tell an instrument, and which orders cite it."""
+    cited = f"{answer['citation']}  " if answer["citation"] else ""
+    lines = [
+        f"{cited}{answer['instrument']}  {answer['form']}",
+        f"{answer['from']}, {answer['date']}: {answer['subject']}",
+        "It binds nobody here.",
+    ]
+    if answer["confidentiality"]:
+        lines.append(f"Marked {answer['confidentiality']}.")
+    if answer["clauses"]:
+        lines += ["", *(f"{one['clause']}: {one['text']}" for one in answer["clauses"])]
+    lines += ["", *answer["text"].splitlines(), ""]
+    relations = {"similar_to": "is similar to it", "backed": "is backed by it"}
+    lines += [
+        f"{one['number']} ({one['directive']}) "
+        f"{relations.get(one['relation'], one['relation'] + ' it')}."
+        for one in answer["cited_by"]
+    ] or ["No order cites it."]
+    return lambda console: console.print("\n".join(lines))
+
+
+def authentic(answer: Answer, file: Path, zone: tzinfo) -> Drawing:
+    """Say whether a file is what was issued, and if not, where it differs."""
+
+    def draw(console: "Console") -> None:
+        if answer["authentic"]:
+            console.print(
+                f"{file} is authentic: {answer['number']} ({answer['directive']}), version "
+                f"{answer['version']}, issued {words.day(answer['issued_at'], zone)}, "
+                f"{words.state(answer['state'])}."
+            )
+            if answer["version"] != answer["version_in_force"]:
+                console.print(
+                    f"It was amended since: version {answer['version_in_force']} is the latest."
+                )
+            if not answer["backed"]:
+                console.print("unbacked: conveyed, no signed instrument")
+            if answer["also"]:
+                console.print(f"The same file was also issued as {', '.join(answer['also'])}.")
+            return
+        console.print(f"{file} is NOT authentic. {answer['because']}")
+        if not answer["differences"]:
+            return
+        made = tables.table("Where", "Issued", "This copy")
+        for column in made.columns:
+            column.overflow = "fold"
+        for one in answer["differences"]:
+            line = f", line {one['line']}" if one["line"] is not None else ""
+            made.add_row(f"{one['field']}{line}", one["issued"] or "-", one["copy"] or "-")
+        console.print(made)
+
+    return draw
 
 
 def answers_import(answer: Answer, file: Path) -> Drawing:

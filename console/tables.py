@@ -90,6 +90,8 @@ def status(answer: Answer, tree: "Tree", zone: ZoneInfo) -> Drawing:
             style="bold",
         )
         console.print(words.named(answer["subject"]))
+        if not answer["backed"] and answer["state"] != "not_issued":
+            console.print("unbacked: conveyed, no signed instrument", style="yellow")
         console.print()
         if unit is not None:
             console.print(counts(answer, unit.name, tree, console))

@@ -59,6 +59,12 @@ def day(value: object, zone: tzinfo | None) -> str:
     return "" if at is None else f"{at.day} {at:%b %Y, %H:%M}"
 
 
+def date(value: object, zone: tzinfo | None) -> str:
+    """Write the day of an instant as `15 Jan 2020`."""
+    at = instant(value, zone)
+    return "" if at is None else f"{at.day} {at:%b %Y}"
+
+
 def hour(value: object, zone: tzinfo | None) -> str:
     """Write an instant as `15 Jan 16:00`, for a column."""
     at = instant(value, zone)

@@ -2,7 +2,8 @@
 
 Stream: ``directive-{directive}.{office}``; a directive's id is ``{office}-{year}-{serial}``.
 Story: it is issued with the next serial of its office and year, amended (materially or
-not), and ends when it is superseded or withdrawn. Amendments wipe nothing.
+not), and ends when it is superseded or withdrawn. Amendments wipe nothing. One that rests on
+reported authority is unbacked until it is linked to a signed instrument.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from domain.deadline import Due
 from domain.decider import Decider
 from domain.errors import CorruptStream, Refused
 from domain.fact import ClauseId, DirectiveId, Fact, Micros, PostId, Text, UnitId, micros
+from domain.force import Tree
 
 Precedence: TypeAlias = Literal["routine", "immediate", "flash"]
 Forward: TypeAlias = Literal["automatic", "on_acknowledgement"]
@@ -28,6 +30,7 @@ ClauseKind: TypeAlias = Literal[
     "return_due",
     "consequence",
 ]
+BackForm: TypeAlias = Literal["signed", "conveyed", "unknown"]
 GRACE = 2 * 3600
 """Seconds a vacant desk may hold a relay that awaits acknowledgement, unless stated."""
 
@@ -177,7 +180,19 @@ class Withdrawn(Fact):
     reason: str
 
 
-Event: TypeAlias = Issued | Authorised | Amended | Superseded | Withdrawn
+class Backed(Fact):
+    """A directive that rested on reported authority was linked to a signed instrument (K16)."""
+
+    stored: ClassVar[str] = "directive.backed@1"
+    instrument: str
+    """Its id, if it is entered here, or as it is cited."""
+    authority: Authority
+    """On what ground it was linked, over the issuing unit."""
+    key: str | None = None
+    """By which key the instrument's signature is verified; absent: nobody has verified one."""
+
+
+Event: TypeAlias = Issued | Authorised | Amended | Superseded | Withdrawn | Backed
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +224,9 @@ class Directive:
     successor: DirectiveId | None = None
     authority: Authority | None = None
     """What its issue stood on."""
+    backing: str | None = None
+    """The signed instrument that reported authority was linked to."""
+    backed_at: Micros | None = None
 
     def version_at(self, at: Micros) -> Version:
         """Return the wording in force at an instant; before the issue, the first."""
@@ -242,6 +260,18 @@ class Directive:
             return self.ended or "withdrawn"
         return "in_force"
 
+    def backed(self, at: Micros) -> bool:
+        """Tell whether its authority was more than reported at an instant (K16).
+
+        The office's own order needs no other; a signed basis is the instrument that it names.
+        """
+        if not self.versions:
+            return False
+        basis = self.version_at(at).terms.basis
+        if basis is None or basis.form == "signed":
+            return True
+        return self.backed_at is not None and self.backed_at <= at
+
 
 @dataclass(frozen=True, slots=True)
 class Issue:
@@ -251,6 +281,8 @@ class Issue:
     commanded: frozenset[UnitId]
     """The units under the issuing post's command at that instant."""
     authority: Authorised
+    own: frozenset[str] = frozenset()
+    """Those that it cites which are orders of this force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +291,8 @@ class Amend:
 
     at: Micros
     fact: Amended
+    own: frozenset[str] = frozenset()
+    """Those that it cites which are orders of this force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +303,20 @@ class End:
     fact: Superseded | Withdrawn
 
 
-Command: TypeAlias = Issue | Amend | End
+@dataclass(frozen=True, slots=True)
+class Back:
+    """Link a directive that was only conveyed to a signed instrument."""
+
+    at: Micros
+    fact: Backed
+    tree: Tree
+    form: BackForm
+    """Of the instrument; of one that is only cited nothing is known but the post's word."""
+    names: frozenset[str]
+    """By which the instrument is known, to tell a repeat."""
+
+
+Command: TypeAlias = Issue | Amend | End | Back
 
 
 def decide(command: Command, state: Directive) -> Sequence[Event]:
@@ -280,9 +327,10 @@ def decide(command: Command, state: Directive) -> Sequence[Event]:
 
     """
     match command:
-        case Issue(fact, commanded, authority):
+        case Issue(fact, commanded, authority, own):
             if state.versions:
                 return ()
+            _adopts_from_outside(fact.order.terms, own)
             outside = [unit for unit in fact.order.addressees if unit not in commanded]
             if outside:
                 raise Refused(
@@ -290,11 +338,12 @@ def decide(command: Command, state: Directive) -> Sequence[Event]:
                     "a post issues only to units under its command."
                 )
             return (fact, authority)
-        case Amend(at, fact):
+        case Amend(at, fact, own):
             _must_be_in_force(state, at)
             latest = state.versions[-1]
             if latest.text == fact.text:
                 return ()
+            _adopts_from_outside(fact.terms, own)
             if at < latest.since:
                 raise Refused(
                     "A later amendment is already in force; amend from its instant on."
@@ -311,8 +360,50 @@ def decide(command: Command, state: Directive) -> Sequence[Event]:
             if isinstance(fact, Superseded) and fact.by == state.id:
                 raise Refused("A directive cannot supersede itself.")
             return (fact,)
+        case Back():
+            return (command.fact,) if _backs(command, state) else ()
         case _:
             assert_never(command)
+
+
+def _adopts_from_outside(terms: Terms, own: frozenset[str]) -> None:
+    """Check that what is adopted comes from outside the chain of command (K18, H14)."""
+    for link in terms.lineage.adopts:
+        if link.ref in own:
+            raise Refused(
+                f"{link.ref} is an order of this force, and only an instrument from outside is "
+                "adopted: cite it under relays, or under reissues with the reason."
+            )
+
+
+def _backs(command: Back, state: Directive) -> bool:
+    """Tell whether a link to a signed instrument says anything new (K16)."""
+    at, by = command.at, command.fact.authority
+    if not state.versions or at < state.issued_at:
+        raise Refused(f"{state.number} was not yet issued at that instant.")
+    basis = state.version_at(at).terms.basis
+    if basis is None:
+        raise Refused(
+            f"{state.number} is the issuing office's own order, not one that was conveyed: there "
+            "is nothing to back."
+        )
+    given = basis.ref if basis.form == "signed" else state.backing
+    if given is not None and given in command.names:
+        return False
+    if given is not None:
+        raise Refused(f"{state.number} is backed by {given} already; that stands.")
+    if state.unit is None or not command.tree.commands(by.post, state.unit):
+        raise Refused(
+            f"{by.post} neither belongs to {state.unit}, which issued it, nor commands it."
+        )
+    if by.officer is None:
+        raise Refused(f"{by.post} is vacant at that instant: name a held post with --by.")
+    if command.form == "conveyed":
+        raise Refused(
+            f"{command.fact.instrument} was only conveyed itself: what backs an order is signed. "
+            "Enter the signed paper."
+        )
+    return True
 
 
 def _must_be_in_force(state: Directive, at: Micros) -> None:
@@ -353,6 +444,8 @@ def evolve(state: Directive, event: Event) -> Directive:
             return replace(state, ended_at=at, ended="superseded", successor=event.by)
         case Withdrawn() if state.versions and state.ended is None:
             return replace(state, ended_at=at, ended="withdrawn")
+        case Backed() if state.versions and state.backing is None:
+            return replace(state, backing=event.instrument, backed_at=at)
         case _:
             raise CorruptStream(f"{event.stored} cannot follow in directive {state.id}.")
 

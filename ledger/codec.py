@@ -13,7 +13,19 @@ from typing import Any, NamedTuple, get_args
 import orjson
 from pydantic import BaseModel
 
-from domain import case, directive, force, office, permission, relay, roll, roll_call, service
+from domain import (
+    case,
+    directive,
+    force,
+    instrument,
+    office,
+    official,
+    permission,
+    relay,
+    roll,
+    roll_call,
+    service,
+)
 from domain.errors import CorruptStream, Refused
 from domain.fact import Fact
 
@@ -32,6 +44,8 @@ FACTS: Mapping[str, type[Fact]] = {
         office.Event,
         permission.Event,
         case.Event,
+        official.Event,
+        instrument.Event,
     )
     for cls in (get_args(union) or (union,))
 }

@@ -15,7 +15,7 @@ from domain.errors import Flaw, Misused, Refused, Unaccepted, Unknown
 from domain.fact import DirectiveId, PostId, UnitId, micros
 from domain.force import Tree
 from domain.relay import RELAY
-from office import cascade, hosting
+from office import cascade, hosting, registers
 from office.work import Work
 from projections import directives, force, hops, roll, status
 from projections.database import Moment
@@ -74,7 +74,10 @@ def issue(
     )
     facts = DIRECTIVE.decide(
         directive.Issue(
-            fact, frozenset(tree.below(home)), _authorised(work, order.issuer, fact, tree)
+            fact,
+            frozenset(tree.below(home)),
+            _authorised(work, order.issuer, fact, tree),
+            registers.adopted_own(work.db, order.terms),
         ),
         directive.Directive(),
     )
@@ -184,7 +187,8 @@ def amend(
         terms=terms,
         text=text,
     )
-    return _ended(work, name, directive.Amend(micros(when), fact))
+    own = registers.adopted_own(work.db, terms)
+    return _ended(work, name, directive.Amend(micros(when), fact, own))
 
 
 def supersede(work: Work, ref: str, by: str, *, at: datetime | None = None) -> dict[str, Any]:

@@ -19,15 +19,19 @@ from domain.directive import Directive, Order, Terms
 from domain.errors import Contended, Misused, Refused, Unavailable, Unknown
 from domain.fact import Micros, Text, micros
 from domain.force import Post, Tree, Unit
+from domain.instrument import Paper
+from domain.official import Kind
 from ledger.store import Store, head
 from office import (
     answers,
+    authentic,
     casebook,
     cases,
     commission,
     directives,
     permissions,
     questions,
+    registers,
     roll,
     tick,
 )
@@ -589,6 +593,53 @@ class Office:
         """Reinstate an officer."""
         return self._do(lambda work: cases.reinstate(work, name, by, reason, at=at))
 
+    def enter_official(
+        self,
+        kind: Kind,
+        entry: registers.Entry,
+        *,
+        by: str | None = None,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Enter an official group or account."""
+        return self._do(lambda work: registers.enter(work, kind, entry, by=by, at=at))
+
+    def pass_official(
+        self,
+        kind: Kind,
+        name: str,
+        post: str,
+        *,
+        by: str | None = None,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Let another post run an official group or account."""
+        return self._do(lambda work: registers.hand_on(work, kind, name, post, by=by, at=at))
+
+    def close_official(
+        self,
+        kind: Kind,
+        name: str,
+        reason: str,
+        *,
+        by: str | None = None,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Close an official group or account."""
+        return self._do(lambda work: registers.close(work, kind, name, reason, by=by, at=at))
+
+    def enter_instrument(
+        self, paper: Paper, text: str, *, at: datetime | None = None
+    ) -> dict[str, Any]:
+        """Enter an instrument from outside; the same file again is the same instrument."""
+        return self._do(lambda work: registers.enter_instrument(work, paper, text, at=at))
+
+    def back(
+        self, ref: str, instrument: str, by: str, *, at: datetime | None = None
+    ) -> dict[str, Any]:
+        """Link a directive that was only conveyed to a signed instrument."""
+        return self._do(lambda work: registers.back(work, ref, instrument, by, at=at))
+
     def commission(
         self, unit: str, out: Path, provide: commission.Provide, *, office: str | None = None
     ) -> dict[str, Any]:
@@ -835,6 +886,52 @@ class Office:
         """Return the proof of a case as data."""
         with self._reading() as db:
             return casebook.annex(db, name, questions.moment(db, self._now(), None, None))
+
+    def officials(
+        self,
+        kind: Kind,
+        *,
+        unit: str | None = None,
+        platform: str | None = None,
+        under: str | None = None,
+        as_of: datetime | None = None,
+        known_at: int | datetime | None = None,
+    ) -> dict[str, Any]:
+        """List official groups or accounts, and who runs each."""
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), as_of, known_at)
+            return questions.registered(db, kind, moment, unit=unit, on=platform, under=under)
+
+    def is_official(
+        self,
+        kind: Kind,
+        platform: str,
+        name: str,
+        *,
+        at: datetime | None = None,
+        known_at: int | datetime | None = None,
+    ) -> dict[str, Any]:
+        """Tell whether a group or an account is official, and by which entry."""
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), at, known_at)
+            complete = questions.knows_all(db, self.home.office, self._now())
+            return questions.is_official(db, kind, platform, name, moment, complete=complete)
+
+    def instruments(self) -> dict[str, Any]:
+        """List the instruments from outside."""
+        with self._reading() as db:
+            return questions.papers(db)
+
+    def instrument(self, ref: str) -> dict[str, Any]:
+        """Show an instrument from outside, and which orders cite it."""
+        with self._reading() as db:
+            return questions.paper(db, ref, questions.moment(db, self._now(), None, None))
+
+    def authentic(self, sha256: str, copy: authentic.Copy | None) -> dict[str, Any]:
+        """Tell whether exactly a file with this hash was issued; if not, where it differs."""
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), None, None)
+            return authentic.authentic(db, sha256, copy, moment)
 
     def rows(
         self, what: str, ref: str | None = None, as_of: datetime | None = None

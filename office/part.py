@@ -1,8 +1,9 @@
 """What goes from one office to another: of HQ's entries those that a region needs, and no more.
 
 Down goes the tree and the posts of the region and of the line above it, directives that may
-concern it with all that befalls them, their relays in the region, and how they came down to it;
-cases that HQ keeps about officers who were in the region at the breach.
+concern it with all that befalls them, their relays in the region, how they came down to it, the
+cases that HQ keeps about officers who were in the region at the breach, the official groups and
+accounts of those units, and every instrument that HQ entered.
 Never a roll, an officer, or what another region's officers answered: those streams have no line
 here. Up goes everything that the region writes itself.
 """
@@ -41,6 +42,8 @@ class Part:
     """The posts that ever belonged to one of them."""
     cases: frozenset[str] = frozenset()
     """The cases of officers who were in the region at the breach."""
+    officials: frozenset[str] = frozenset()
+    """The official groups and accounts of one of them."""
 
     def of(
         self, lines: Sequence[Line], addressees: Mapping[str, Collection[UnitId]]
@@ -77,6 +80,10 @@ class Part:
                 )
             case "case":
                 return thing in self.cases
+            case "group" | "account":
+                return thing in self.officials
+            case "instrument":
+                return True
             case "office":
                 return thing == self.office
             case "key":
@@ -108,6 +115,9 @@ def of_region(db: Database, hq: str, region: str) -> Part:
         a=f"{hq}-",
         b=f"{hq}.",
     )
+    officials = {
+        name for name, unit in db.tuples("SELECT id, unit FROM {officials}") if unit in near
+    }
     return Part(
         region,
         hq,
@@ -115,6 +125,7 @@ def of_region(db: Database, hq: str, region: str) -> Part:
         below,
         frozenset(posts),
         frozenset(case for case, unit in told if unit in below),
+        frozenset(officials),
     )
 
 

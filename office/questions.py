@@ -11,12 +11,13 @@ from domain.cascade import scope
 from domain.errors import Misused, Unknown
 from domain.fact import FOREVER, SECOND, Micros, UnitId, instant, micros, words
 from domain.force import Tree
+from domain.official import Kind, platform
 from domain.permission import STATES as PERMITTED
 from domain.relay import Relay
 from ledger import links
 from ledger.codec import Entry, encode
 from ledger.store import head, select_entries
-from projections import directives, force, proof
+from projections import directives, force, instruments, officials, proof
 from projections import hops as hops_
 from projections import officers as officers_
 from projections import permissions as permissions_
@@ -176,6 +177,7 @@ def status(
         "subject": words(told.version_at(asked.at).terms.subject),
         "issued_at": _at(current.issued_at, zone_),
         "state": counted.state,
+        "backed": counted.directive.backed(asked.at),
         "as_of": _at(asked.at, zone_),
         "known_at": asked.known,
         "position": head(db.conn),
@@ -549,6 +551,152 @@ def permission(db: Database, name: str, asked: Moment) -> dict[str, Any]:
             for entry in timeline_.written(db, [], asked.known, [row.stream])
             if micros(entry.fact.at) <= asked.at
         ],
+    }
+
+
+def knows_all(db: Database, me: str, now: Micros) -> bool:
+    """Tell whether whatever offices wrote is known here: at HQ, while it hears from each.
+
+    A region knows of itself and of what stands above it.
+    """
+    hosts = Hosts.of_office(db, me)
+    return hosts is None or (hosts.mine is None and not stood_on(db, me, now)["stale"])
+
+
+def registered(
+    db: Database,
+    kind: Kind,
+    asked: Moment,
+    *,
+    unit: str | None,
+    on: str | None,
+    under: str | None,
+) -> dict[str, Any]:
+    """List the official groups or accounts of a moment, the longest open first."""
+    tree = force.tree(db, asked)
+    top = None if unit is None else _unit(tree, unit)
+    inside = None if top is None else set(tree.below(top))
+    zone_ = zone(db)
+    found = officials.listed(
+        db,
+        kind,
+        asked,
+        platform=None if on is None else platform(on),
+        directive=None if under is None else directives.find(db, under),
+    )
+    return {
+        "as_of": _at(asked.at, zone_),
+        "known_at": asked.known,
+        f"{kind}s": [
+            _official(one, kind, tree, zone_)
+            for one in found
+            if inside is None or one.unit in inside
+        ],
+    }
+
+
+def _official(one: officials.Listed, kind: Kind, tree: Tree, zone_: ZoneInfo) -> dict[str, Any]:
+    post = tree.posts.get(one.post)
+    return {
+        kind: one.id,
+        "platform": one.platform,
+        "name": one.name,
+        "unit": one.unit,
+        "post": one.post,
+        "held_by": {
+            "post": one.post,
+            "officer_id": None if post is None else post.holder,
+            "vacant_since": None if post is None else _at(post.vacant_since, zone_),
+        },
+        "purpose": one.purpose,
+        "since": _at(one.since, zone_),
+        "run_since": _at(one.run_since, zone_),
+        "entered_by": one.entered_by,
+        "under": None
+        if one.directive is None
+        else {"directive": one.directive, "clause": one.clause},
+    }
+
+
+def is_official(
+    db: Database, kind: Kind, on: str, name: str, asked: Moment, *, complete: bool
+) -> dict[str, Any]:
+    """Tell whether a group or an account was official at a moment, and by which entry (K5).
+
+    ``complete``: whether whatever was entered anywhere is known here.
+    """
+    where = platform(on)
+    found = officials.listed(db, kind, asked, platform=where, named=name)
+    zone_ = zone(db)
+    tree = force.tree(db, asked)
+    return {
+        "official": bool(found),
+        "complete": complete,
+        "platform": where,
+        "name": name,
+        "as_of": _at(asked.at, zone_),
+        "known_at": asked.known,
+        kind: _official(found[0], kind, tree, zone_) if found else None,
+    }
+
+
+def papers(db: Database) -> dict[str, Any]:
+    """List the instruments from outside, in the order of their entry."""
+    return {"instruments": [_paper(one, zone(db)) for one in instruments.every(db)]}
+
+
+def _paper(one: instruments.Instrument, zone_: ZoneInfo) -> dict[str, Any]:
+    return {
+        "instrument": one.id,
+        "citation": one.citation,
+        "from": words(one.sender),
+        "date": one.dated,
+        "form": one.form,
+        "subject": words(one.subject),
+        "entered_at": _at(one.at, zone_),
+    }
+
+
+def paper(db: Database, ref: str, asked: Moment) -> dict[str, Any]:
+    """Show an instrument, and the orders of the force that cite it or stand on it.
+
+    Raises:
+        Unknown: there is none that is cited so.
+        Misused: several are.
+
+    """
+    one = instruments.find(db, ref)
+    if one is None:
+        raise Unknown(
+            f"There is no instrument {ref!r} here; `farman instrument list` lists those there are."
+        )
+    entered = instruments.entered(db, one.id)
+    citing: list[dict[str, Any]] = []
+    for name, number in db.tuples(
+        "SELECT directive, number FROM {directives} ORDER BY position"
+    ):
+        order = db.directive(name)
+        relations = [
+            link.relation
+            for link in instruments.links(db, order.version_at(asked.at).terms.lineage)
+            if link.id == one.id
+        ]
+        if order.backing is not None and directives.cited(order.backing) in one.names:
+            relations.append("backed")
+        citing += [
+            {"directive": name, "number": number, "relation": relation}
+            for relation in relations
+        ]
+    return {
+        **_paper(one, zone(db)),
+        "sha256": entered.text,
+        "confidentiality": entered.paper.confidentiality,
+        "clauses": [
+            {"clause": clause.id, "kind": clause.kind, "text": words(clause.text)}
+            for clause in entered.paper.clauses
+        ],
+        "text": words(entered.paper.texts),
+        "cited_by": citing,
     }
 
 

@@ -32,6 +32,7 @@ def apply(db: Database, entry: Entry) -> bool:
                 micros(fact.at), None, None, 1, 1, int(order.standing),
             )  # fmt: skip
             db.put("directives", columns("directives"), [row])
+            _worded(db, name, 1, entry, fact.text)
             return False
         case directive.Amended():
             db.run(
@@ -39,6 +40,7 @@ def apply(db: Database, entry: Entry) -> bool:
                 " asked = CASE WHEN :m = 1 THEN :v ELSE asked END WHERE directive = :d",
                 d=name, v=fact.version, s=text(fact.terms.subject), m=int(fact.material),
             )  # fmt: skip
+            _worded(db, name, fact.version, entry, fact.text)
             return fact.material
         case directive.Authorised():
             return False
@@ -50,9 +52,27 @@ def apply(db: Database, entry: Entry) -> bool:
                 e="superseded" if isinstance(fact, directive.Superseded) else "withdrawn",
             )
             return False
+        case directive.Backed():
+            return False  # it is asked of the directive itself
         case _:
             msg = f"{fact.stored} is not a fact of a directive"
             raise TypeError(msg)
+
+
+def _worded(db: Database, name: str, version: int, entry: Entry, sha256: str) -> None:
+    row = (name, version, entry.position, micros(entry.fact.at), sha256)
+    db.put("wordings", columns("wordings"), [row])
+
+
+def worded(db: Database, sha256: str) -> list[tuple[str, int]]:
+    """Return which versions of which directives have exactly this file, in the ledger's order."""
+    return [
+        (row[0], int(row[1]))
+        for row in db.tuples(
+            "SELECT directive, version FROM {wordings} WHERE text = :x ORDER BY position",
+            x=sha256,
+        )
+    ]
 
 
 def find(db: Database, ref: str) -> str:

@@ -7,10 +7,32 @@ comes after it, because the ledger has it after it.
 
 from collections.abc import Callable, Sequence
 
-from domain import case, directive, force, office, permission, relay, roll, roll_call, service
+from domain import (
+    case,
+    directive,
+    force,
+    instrument,
+    office,
+    official,
+    permission,
+    relay,
+    roll,
+    roll_call,
+    service,
+)
 from domain.fact import Fact
 from ledger.codec import Entry
-from projections import answers, cases, directives, hops, offices, permissions, standing
+from projections import (
+    answers,
+    cases,
+    directives,
+    hops,
+    instruments,
+    offices,
+    officials,
+    permissions,
+    standing,
+)
 from projections import force as force_
 from projections import roll as roll_
 from projections.database import Database
@@ -59,7 +81,7 @@ _KINDS: tuple[tuple[Callable[[Database, Sequence[Entry]], None], tuple[type[Fact
         _directives,
         (
             directive.Issued, directive.Authorised, directive.Amended, directive.Superseded,
-            directive.Withdrawn,
+            directive.Withdrawn, directive.Backed,
         ),
     ),
     (
@@ -97,6 +119,14 @@ _KINDS: tuple[tuple[Callable[[Database, Sequence[Entry]], None], tuple[type[Fact
             case.AppealDecided, case.Reinstated,
         ),
     ),
+    (
+        officials.apply,
+        (
+            official.GroupEntered, official.GroupPassed, official.GroupClosed,
+            official.AccountEntered, official.AccountPassed, official.AccountClosed,
+        ),
+    ),
+    (instruments.apply, (instrument.Entered,)),
 )  # fmt: skip
 _APPLY = {cls: apply for apply, classes in _KINDS for cls in classes}
 """Every fact has exactly one line here; a test holds it against the codec."""

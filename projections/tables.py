@@ -19,7 +19,7 @@ EXACT, HOURLY, TOTAL = 0, 1, 2
 PROJECTIONS: dict[str, tuple[str, ...]] = {
     "force": ("force", "units", "posts", "charges"),
     "roll": ("roll", "musters"),
-    "directives": ("directives",),
+    "directives": ("directives", "wordings"),
     "hops": ("hops", "escalations", "tightenings"),
     "standing": ("standing", "pleas"),
     "answers": ("answers",),
@@ -27,6 +27,7 @@ PROJECTIONS: dict[str, tuple[str, ...]] = {
     "offices": ("offices", "forwards"),
     "permissions": ("permissions",),
     "cases": ("cases",),
+    "registers": ("officials", "official_posts", "instruments"),
 }
 """Each projection and its tables."""
 
@@ -151,6 +152,16 @@ DIRECTIVES = _table(
     _small("standing"),
 )
 """Every directive; `version` is the wording in force, `asked` the one from which answers count."""
+
+WORDINGS = _table(
+    "wordings",
+    _text("directive", key=True),
+    _int("version", key=True),
+    _int("position"),
+    _int("at"),
+    _text("text"),
+)
+"""Every wording that was issued, by the SHA-256 of its file."""
 
 HOPS = _table(
     "hops",
@@ -400,11 +411,64 @@ CASES = _table(
 `suspended_at` is kept beside them, as a suspension is not the end of it.
 """
 
+OFFICIALS = _table(
+    "officials",
+    _text("id", key=True),
+    _text("kind"),
+    _text("office"),
+    _int("serial"),
+    _int("position"),
+    _int("at"),
+    _text("platform"),
+    _text("name"),
+    _text("named"),
+    _text("unit"),
+    _text("purpose", null=True),
+    _text("directive", null=True),
+    _text("clause", null=True),
+    _text("entered_by"),
+    _int("closed_at", null=True),
+    _int("closed_position", null=True),
+    _text("reason", null=True),
+)
+"""The official groups and accounts; `named` is the name as it is compared."""
+
+OFFICIAL_POSTS = _table(
+    "official_posts",
+    _text("id", key=True),
+    _int("position", key=True),
+    _int("at"),
+    _text("post"),
+)
+"""Which post runs a group or an account, by entry."""
+
+INSTRUMENTS = _table(
+    "instruments",
+    _text("instrument", key=True),
+    _text("office"),
+    _int("serial"),
+    _int("position"),
+    _int("at"),
+    _text("citation", null=True),
+    _text("cited", null=True),
+    _text("sender"),
+    _text("dated"),
+    _text("form"),
+    _text("subject"),
+    _text("text"),
+)
+"""Instruments from outside the chain of command; `cited` is the citation as it is compared."""
+
 INDEXES: tuple[Index, ...] = (
     Index("cases_directive", CASES.c.directive, CASES.c.officer),
     Index("charges_officer", CHARGES.c.officer),
     Index("roll_unit", ROLL.c.unit),
     Index("directives_text", DIRECTIVES.c.text),
+    Index("wordings_text", WORDINGS.c.text),
+    Index("officials_named", OFFICIALS.c.platform, OFFICIALS.c.named),
+    Index("officials_directive", OFFICIALS.c.directive),
+    Index("instruments_cited", INSTRUMENTS.c.cited),
+    Index("instruments_text", INSTRUMENTS.c.text),
     Index(
         "standing_due",
         STANDING.c.directive,

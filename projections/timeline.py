@@ -7,7 +7,19 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import assert_never
 
-from domain import case, directive, force, office, permission, relay, roll, roll_call, service
+from domain import (
+    case,
+    directive,
+    force,
+    instrument,
+    office,
+    official,
+    permission,
+    relay,
+    roll,
+    roll_call,
+    service,
+)
 from domain.authority import Authority
 from domain.fact import Fact, words
 from ledger.codec import Entry, decode
@@ -125,6 +137,10 @@ def sentence(entry: Entry, zone: tzinfo = UTC) -> str:
             return f"It was superseded by {fact.by}."
         case directive.Withdrawn():
             return f"It was withdrawn: {fact.reason.rstrip('.')}."
+        case directive.Backed():
+            holder = fact.authority.officer
+            by = f"{fact.authority.post} ({holder})" if holder else fact.authority.post
+            return f"{by} linked it to the signed instrument {fact.instrument}: it is backed."
         case relay.Received():
             return f"{here} received it from {fact.sender}."
         case relay.ReceivedAgain():
@@ -273,6 +289,16 @@ def other(fact: Fact, here: str, zone: tzinfo = UTC) -> str:
             | case.Reinstated()
         ):
             return _of_case(fact, here, zone)
+        case official.GroupEntered() | official.AccountEntered():
+            return _entered(fact)
+        case official.GroupPassed() | official.AccountPassed():
+            return f"{fact.post} runs {here} from then on."
+        case official.GroupClosed() | official.AccountClosed():
+            return f"{here} was closed: {fact.reason.rstrip('.')}."
+        case instrument.Entered():
+            cited = fact.paper.citation or "an instrument"
+            kind = f"{words(fact.paper.sender)}, {fact.paper.form}"
+            return f"{fact.instrument} was entered: {cited} of {fact.paper.dated} ({kind})."
         case _:
             return f"{fact.stored.split('@')[0]} of {here}."
 
@@ -313,6 +339,15 @@ def _of_case(fact: case.Event, here: str, zone: tzinfo) -> str:
             )
         case _:
             assert_never(fact)
+
+
+def _entered(fact: official.Entered) -> str:
+    kind = fact.stored.partition(".")[0]
+    under = f", under {fact.under.clause} of {fact.under.directive}" if fact.under else ""
+    return (
+        f"The {kind} {fact.name} on {fact.platform} was entered as {fact.unit}'s, run by "
+        f"{fact.post}{under}."
+    )
 
 
 def _of_office(fact: office.Event) -> str:

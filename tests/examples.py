@@ -6,7 +6,19 @@ The golden files hold their stored forms. All persons are invented.
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeVar
 
-from domain import case, directive, force, office, permission, relay, roll, roll_call, service
+from domain import (
+    case,
+    directive,
+    force,
+    instrument,
+    office,
+    official,
+    permission,
+    relay,
+    roll,
+    roll_call,
+    service,
+)
 from domain.authority import Authority
 from domain.deadline import Due
 from domain.directive import Basis, Clause, Lineage, Link, Order, Population, Terms
@@ -109,6 +121,29 @@ PLAIN_ORDER = Order(
     forward="automatic",
     addressees=(HQ,),
     terms=PLAIN_TERMS,
+)
+
+BY_DPO = Authority(
+    post=DPO, unit=SWAT, officer=WAZMERI, charge="acting", rank=19, line=(SAIDU, SWAT)
+)
+"""He acts over a station of his district."""
+PLAINLY = Authority(post=PPO, unit=HQ)
+UNDER = official.Under(
+    directive=WHATSAPP, clause=ClauseId("official"), version=1, text=ORDER_TEXT
+)
+PAPER = instrument.Paper(
+    citation="4/2019-Media",
+    sender={"en": "Ministry of Interior", "ur": "وزارت داخلہ"},
+    dated="2019-12-20",
+    form="signed",
+    subject={"en": "Social media in attached departments"},
+    clauses=(
+        Clause(id=QUIT, kind="prohibition", text={"en": "Nobody posts what is official."}),
+    ),
+    texts={"en": "Nobody posts it.\n"},
+    purpose={"en": "What is official stays so."},
+    incident={"en": "A file note was seen outside."},
+    confidentiality="restricted",
 )
 
 BY_PPO = about("post:ppo", "file")
@@ -226,6 +261,12 @@ EXAMPLES: tuple[Fact, ...] = (
     directive.Amended(**BY_PPO, version=2, material=True, terms=PLAIN_TERMS, text=AMENDED_TEXT),
     directive.Superseded(**BY_DESK, by=DirectiveId("hq-2020-4")),
     directive.Withdrawn(**BY_DESK, reason="Issued in error."),
+    directive.Backed(
+        **about("post:dpo-swat", "desk"),
+        instrument="hq-i1",
+        authority=BY_DPO,
+        key="4e" * 32,
+    ),
     relay.Received(**about(), sender=HQ, parent=MALAKAND),
     relay.ReceivedAgain(**about(), via=MALAKAND),
     relay.Acknowledged(**about("post:dpo-swat", "desk"), by=DPO, officer=WAZMERI),
@@ -358,6 +399,39 @@ EXAMPLES: tuple[Fact, ...] = (
     case.Reinstated(
         **about("post:dpo-swat", "desk", TEN), reason="As the appeal says.", authority=BY_DPO
     ),
+    official.GroupEntered(
+        **about("post:dpo-swat", "desk"),
+        id="hq-g1",
+        platform="whatsapp",
+        name="PS Saidu Duty",
+        unit=SAIDU,
+        post=DPO,
+        purpose="The duty roster of the station.",
+        under=UNDER,
+        authority=BY_DPO,
+    ),
+    official.GroupPassed(**about("post:dpo-swat", "desk"), post=RPO, authority=BY_DPO),
+    official.GroupClosed(
+        **about("post:dpo-swat", "desk"), reason="The station has another.", authority=BY_DPO
+    ),
+    official.AccountEntered(
+        **about("post:dpo-swat", "desk"),
+        id="hq-a1",
+        platform="x",
+        name="@SaiduPolice",
+        unit=SAIDU,
+        post=DPO,
+        purpose="What the public is told.",
+        under=UNDER,
+        authority=BY_DPO,
+    ),
+    official.AccountPassed(**about("post:dpo-swat", "desk"), post=RPO, authority=BY_DPO),
+    official.AccountClosed(
+        **about("post:dpo-swat", "desk"), reason="It is not used.", authority=BY_DPO
+    ),
+    instrument.Entered(
+        **about("farman", "file"), instrument="hq-i1", serial=1, paper=PAPER, text=AMENDED_TEXT
+    ),
 )
 """One of each, in the order of the glossary."""
 
@@ -380,6 +454,7 @@ BARE: tuple[Fact, ...] = (
         scope=(HQ,),
         text=ORDER_TEXT,
     ),
+    directive.Backed(**about(), instrument="2737/IAB", authority=PLAINLY),
     relay.Received(**about(), sender=HQ),
     relay.Acknowledged(**about(), by=DPO),
     relay.Forwarded(**about(), to=()),
@@ -442,6 +517,18 @@ BARE: tuple[Fact, ...] = (
         outcome="upheld",
         reason="Rightly decided.",
         authority=Authority(post=RPO, unit=MALAKAND),
+    ),
+    official.GroupEntered(
+        **about(),
+        id="hq-g2",
+        platform="whatsapp",
+        name="CPO",
+        unit=HQ,
+        post=PPO,
+        authority=PLAINLY,
+    ),
+    official.AccountEntered(
+        **about(), id="hq-a2", platform="x", name="@CPO", unit=HQ, post=PPO, authority=PLAINLY
     ),
 )
 """Those that can leave something unsaid, leaving all of it unsaid."""

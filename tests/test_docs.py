@@ -12,7 +12,14 @@ import pytest
 from typer.main import get_command
 
 from console import cli, exports, failures, invocation, output
-from console.files import answers_file, cases_file, directive_file, force_file, roll_file
+from console.files import (
+    answers_file,
+    cases_file,
+    directive_file,
+    force_file,
+    instrument_file,
+    roll_file,
+)
 from console.settings import Settings
 from docs.tools import generate, record
 from docs.tools.record import Command
@@ -183,6 +190,8 @@ def farman(
         "breaches.csv": "officer_id,at,evidence,clause,note\n"
         f"C-3,{MORNING},video 1,ban,\nX,{MORNING},video 2,ban,\n",
         "cases.csv": "case\nhq-2020-c2\nhq-2020-c99\n",
+        "open.md": ORDER.replace("---\n## en", OPEN),
+        "interior.md": INTERIOR,
         "answers.csv": "directive,officer_id,answer,at\n"
         f"1/2020,C-1,read,{MORNING}\n1/2020,X,read,{MORNING}\n",
         "saidu.csv": "officer_id,answer\nC-2,\nC-3,absent\nX,\n",
@@ -196,6 +205,27 @@ def farman(
     return call
 
 
+OPEN = """\
+  - {id: official, kind: exception, of: quit, open: true, text: {en: Official groups.}}
+basis: {form: conveyed}
+lineage: {similar_to: [4/2019-Media]}
+---
+## en"""
+INTERIOR = """\
+---
+citation: 4/2019-Media
+from: {en: Ministry of Interior}
+date: 2019-12-20
+form: signed
+subject: {en: Social media in attached departments}
+clauses: [{id: media, kind: prohibition, text: {en: Nothing official is posted.}}]
+---
+## en
+Nothing official is posted.
+"""
+
+ENTERED = "--unit swat --post dpo-swat --under 5/2020 --clause official"
+
 ASKED: dict[str, list[str]] = {
     "farman init": [f"init --rehearsal --now {MORNING}"],
     "farman force import": ["force import force.yaml", "force import moved.yaml"],
@@ -206,6 +236,7 @@ ASKED: dict[str, list[str]] = {
         "issue second.md",
         "issue leave.md",
         "issue ban.md",
+        "issue open.md",
     ],
     "farman amend": ["amend 1/2020 amended.md"],
     "farman relay acknowledge": ["relay acknowledge 2/2020 malakand --by ppo"],
@@ -251,6 +282,24 @@ ASKED: dict[str, list[str]] = {
     "farman case annex": ["case annex hq-2020-c1", "case annex hq-2020-c1 --out annex.json"],
     "farman timeline": ["timeline 1/2020"],
     "farman proof-of-service": ["proof-of-service 1/2020 C-1"],
+    "farman group enter": [
+        f"group enter Duty --platform whatsapp {ENTERED}",
+    ],
+    "farman account enter": [
+        f"account enter @Swat --platform x {ENTERED}",
+    ],
+    "farman group list": ["group list"],
+    "farman account list": ["account list"],
+    "farman group check": ["group check whatsapp duty"],
+    "farman account check": ["account check x swat"],
+    "farman group pass": ["group pass hq-g1 --post ppo"],
+    "farman account pass": ["account pass hq-a1 --post ppo"],
+    "farman group close": ["group close hq-g1 --reason x"],
+    "farman account close": ["account close hq-a1 --reason x"],
+    "farman instrument enter": ["instrument enter interior.md"],
+    "farman instrument list": ["instrument list"],
+    "farman instrument show": ["instrument show hq-i1"],
+    "farman back": ["back 5/2020 --by ppo --instrument hq-i1"],
     "farman replay": ["replay 1/2020"],
     "farman permission request": [
         f"permission request 3/2020 C-{n} --clause platforms --scope uniform --why x"
@@ -277,6 +326,7 @@ ASKED: dict[str, list[str]] = {
 }
 """Commands of the page, in an order in which each can be given."""
 ASKED_ELSEWHERE = {
+    "farman authentic",
     "farman demo",
     "farman office commission",
     "farman office join",
@@ -390,6 +440,7 @@ def test_the_files_have_the_fields_that_are_read() -> None:
     for kind, own in directive_file._OWN.items():
         (row,) = re.findall(rf"^\| `{kind}` \|(.*)$", section("Clauses"), re.MULTILINE)
         assert all(f"`{key}" in row for key in own), kind
+    assert told("Instrument") == set(instrument_file.TOP)
     for kind in force_file.KINDS:
         assert f"`{kind}`" in section("Force file")
 

@@ -257,13 +257,17 @@ def parse(data: bytes, file: str) -> DirectiveFile:
         BadFile: with everything that is wrong with it.
 
     """
-    text = texts.decode(data, file)
-    if faults := texts.controls(text, file):
-        raise BadFile(faults)
-    head, body, start = _parts(re.sub(r"\r\n?", "\n", text), file)
+    front, body, start = opened(data, file)
     fields = Fields(file)
+    if isinstance(front, Table) and "from" in front.fields and "issuer" not in front.fields:
+        line, value = front.fields["from"]
+        reason = (
+            "This is an instrument from outside, which binds nobody here: it has “from” and no "
+            "“issuer”. Enter it with: farman instrument enter FILE."
+        )
+        raise BadFile([Problem(file, line, "from", shown(_text(value)), reason)])
     required = ("subject", "issuer", "addressees")
-    top = fields.table(nodes.load(head, file, before=1), "", _TOP, required)
+    top = fields.table(front, "", _TOP, required)
     precedence = fields.choice(top.get("precedence"), "precedence", PRECEDENCES) or "routine"
     forward, grace = _forward(fields, top, precedence)
     addressees = fields.idents(top.get("addressees"), "addressees", "unit")
@@ -273,7 +277,7 @@ def parse(data: bytes, file: str) -> DirectiveFile:
     directive = DirectiveFile(
         file=file,
         sha256=sha256(data).hexdigest(),
-        number=_label(fields, top.get("number"), "number") or "auto",
+        number=label(fields, top.get("number"), "number") or "auto",
         subject=fields.words(top.get("subject"), "subject"),
         issuer=fields.ident(top.get("issuer"), "issuer", "post") or "",
         precedence=cast("Precedence", precedence),
@@ -282,9 +286,9 @@ def parse(data: bytes, file: str) -> DirectiveFile:
         addressees=addressees,
         population=_population(fields, top.get("population")),
         standing=fields.flag(top.get("standing"), "standing") or False,
-        clauses=_clauses(fields, top.get("clauses")),
+        clauses=clauses_of(fields, top.get("clauses")),
         lineage=_lineage(fields, top.get("lineage")),
-        texts=_sections(fields, body, start),
+        texts=sections(fields, body, start),
         purpose=fields.words(top.get("purpose"), "purpose", TEXT),
         incident=fields.words(top.get("incident"), "incident", TEXT),
         confidentiality=fields.choice(
@@ -296,6 +300,20 @@ def parse(data: bytes, file: str) -> DirectiveFile:
     if fields.problems:
         raise BadFile(fields.problems)
     return directive
+
+
+def opened(data: bytes, file: str) -> tuple[Node, list[str], int]:
+    """Return a file's front matter, its body's lines, and the number of the first of these.
+
+    Raises:
+        BadFile: it is no text, or its front matter cannot be read.
+
+    """
+    text = texts.decode(data, file)
+    if faults := texts.controls(text, file):
+        raise BadFile(faults)
+    head, body, start = _parts(re.sub(r"\r\n?", "\n", text), file)
+    return nodes.load(head, file, before=1), body, start
 
 
 def _parts(text: str, file: str) -> tuple[str, list[str], int]:
@@ -311,7 +329,7 @@ def _parts(text: str, file: str) -> tuple[str, list[str], int]:
     raise BadFile([Problem(file, len(lines) - (not lines[-1]), "", "", reason)])
 
 
-def _sections(fields: Fields, body: list[str], start: int) -> dict[str, str]:
+def sections(fields: Fields, body: list[str], start: int) -> dict[str, str]:
     """Return the body's text by language."""
     found: dict[str, list[str]] = {}
     section: list[str] | None = None
@@ -361,7 +379,7 @@ def _forward(
     return cast("Forward", forward), GRACE if grace is None else grace
 
 
-def _label(fields: Fields, node: Node | None, path: str) -> str | None:
+def label(fields: Fields, node: Node | None, path: str) -> str | None:
     """Return a number as offices write them: NFC, trimmed, nothing invisible in it."""
     text = fields.text(node, path, NUMBER)
     if node is None or text is None:
@@ -405,7 +423,8 @@ def _population(fields: Fields, node: Node | None) -> Population:
     )
 
 
-def _clauses(fields: Fields, node: Node | None) -> tuple[ClauseSpec, ...]:
+def clauses_of(fields: Fields, node: Node | None) -> tuple[ClauseSpec, ...]:
+    """Return the clauses, each of which speaks of others that are there."""
     read_ = [_clause(fields, *item) for item in fields.items(node, "clauses", "clauses")]
     known: dict[str, ClauseSpec] = {}
     for at, clause in enumerate(read_):
@@ -602,14 +621,14 @@ def _lineage(fields: Fields, node: Node | None) -> tuple[LineageSpec, ...]:
 
 def _cited(fields: Fields, relation: Relation, path: str, node: Node) -> LineageSpec | None:
     if isinstance(node, Scalar):
-        ref, reason = _label(fields, node, path), None
+        ref, reason = label(fields, node, path), None
         if ref and relation == "reissues":
             said = "Say why the earlier one failed: {ref: …, reason: …}."
             fields.fault(path, node.line, node.text, said)
     else:
         needed = ("ref", "reason") if relation == "reissues" else ("ref",)
         table = fields.table(node, path, ("ref", "reason"), needed)
-        ref = _label(fields, table.get("ref"), f"{path}.ref")
+        ref = label(fields, table.get("ref"), f"{path}.ref")
         reason = fields.text(table.get("reason"), f"{path}.reason", TEXT)
     return LineageSpec(relation, ref, reason, node.line) if ref else None
 
@@ -619,7 +638,7 @@ def _basis(fields: Fields, node: Node | None) -> Basis | None:
         return None
     table = fields.table(node, "basis", ("form", "ref"), ("form",))
     form = fields.choice(table.get("form"), "basis.form", FORMS)
-    ref = _label(fields, table.get("ref"), "basis.ref")
+    ref = label(fields, table.get("ref"), "basis.ref")
     if form == "signed" and "ref" not in table:
         reason = "A signed basis names its instrument; add “ref”, or write form: conveyed."
         fields.fault("basis.ref", node.line, "", reason)

@@ -24,7 +24,9 @@ from domain import (
     directive,
     fact,
     force,
+    instrument,
     office,
+    official,
     permission,
     relay,
     roll,
@@ -220,6 +222,19 @@ _HEADINGS: Sequence[tuple[str, ModuleType, Sequence[tuple[str, str]]]] = (
             ("office", office.stream("{office}", "{writer}")),
             ("key", office.key_stream("{office}")),
         ),
+    ),
+    (
+        "Official groups and accounts",
+        official,
+        (
+            ("group", official.stream("group", "{group}", "{office}")),
+            ("account", official.stream("account", "{account}", "{office}")),
+        ),
+    ),
+    (
+        "Instruments from outside",
+        instrument,
+        (("instrument", instrument.stream("{instrument}", "{office}")),),
     ),
 )
 

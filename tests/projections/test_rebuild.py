@@ -14,15 +14,18 @@ from sqlalchemy import Connection
 
 import domain.office
 from domain import permission, relay
+from domain.directive import Basis
 from domain.errors import Unavailable
 from domain.fact import UnitId, micros
+from domain.instrument import Paper
 from ledger.store import Store, head, select_entries
 from office.cases import Breach
 from office.office import Office
+from office.registers import Entry
 from office.work import working
 from projections import rebuild, tables
 from projections.tables import PROJECTIONS
-from tests.examples import CERTIFY, HQ, PPO, QUIT, SAIDU, SWAT, example
+from tests.examples import CERTIFY, DPO, HQ, PPO, QUIT, SAIDU, SWAT, example
 from tests.projections.histories import History, histories
 from tests.projections.small import (
     CERTIFIED,
@@ -217,8 +220,22 @@ def test_tables_of_an_earlier_farman_are_made_anew_when_it_is_opened(office: Off
 @pytest.fixture
 def busy(office: Office) -> Office:
     """An office with at least a row in every table."""
-    office.issue(order(HQ, standing=True), text(1))
+    conveyed = terms(HOURLY).model_copy(update={"basis": Basis(form="conveyed")})
+    office.issue(order(HQ, standing=True, terms=conveyed), text(1))
     office.now = after(3)
+    paper = Paper(
+        citation="4/2019",
+        sender={"en": "Ministry"},
+        dated="2019-12-20",
+        form="signed",
+        subject={"en": "Media"},
+    )
+    office.enter_instrument(paper, text(9))
+    office.back(REF, "4/2019", PPO)
+    office.enter_official("group", Entry("whatsapp", "Swat Duty", SWAT, DPO))
+    office.pass_official("group", "hq-g1", PPO)
+    office.enter_official("account", Entry("x", "@Swat", SWAT, DPO, "News"))
+    office.close_official("account", "hq-a1", "Unused.")
     office.answer(REF, "C-1", "acknowledged", at=after(2))
     office.contest(REF, "C-2", "Not I.")
     office.transfer("C-3", "hazara")
@@ -306,6 +323,26 @@ ALTERED = [
         "directives",
         "UPDATE directives SET number = '9/2020'",
         "directives (directive=hq-2020-1): number is '9/2020', by the ledger '1/2020'",
+    ),
+    Altered(
+        "directives",
+        "UPDATE wordings SET text = 'ff'",
+        "wordings (directive=hq-2020-1, version=1): text is 'ff', by the ledger '*'",
+    ),
+    Altered(
+        "registers",
+        "UPDATE officials SET closed_at = NULL WHERE id = 'hq-a1'",
+        "officials (id=hq-a1): closed_at is None, by the ledger #",
+    ),
+    Altered(
+        "registers",
+        "UPDATE official_posts SET post = 'rpo-malakand' WHERE post = 'ppo'",
+        "official_posts (id=hq-g1, position=#): post is 'rpo-malakand', by the ledger 'ppo'",
+    ),
+    Altered(
+        "registers",
+        "UPDATE instruments SET form = 'conveyed'",
+        "instruments (instrument=hq-i1): form is 'conveyed', by the ledger 'signed'",
     ),
     Altered(
         "hops",

@@ -28,6 +28,9 @@ STREAMS = {
     "key": "key-malakand.malakand",
     "permission": "permission-hq-2020-p1.hq",
     "case": "case-hq-2020-c1.hq",
+    "group": "group-hq-g1.hq",
+    "account": "account-hq-a1.hq",
+    "instrument": "instrument-hq-i1.hq",
 }
 TOLD = {
     "force.described@1": "force.described of kp.",
@@ -52,6 +55,9 @@ TOLD = {
     "directive.amended@1": "It was materially amended; version 2 is in force.",
     "directive.superseded@1": "It was superseded by hq-2020-4.",
     "directive.withdrawn@1": "It was withdrawn: Issued in error.",
+    "directive.backed@1": (
+        "dpo-swat (D-1) linked it to the signed instrument hq-i1: it is backed."
+    ),
     "relay.received@1": "swat received it from hq.",
     "relay.received_again@1": "It reached swat again, by malakand; the first receipt counts.",
     "relay.acknowledged@1": "swat acknowledged receipt, by dpo-swat (D-1).",
@@ -115,6 +121,21 @@ TOLD = {
     ),
     "case.reinstated@1": (
         "dpo-swat reinstated the officer of case hq-2020-c1: As the appeal says."
+    ),
+    "group.entered@1": (
+        "The group PS Saidu Duty on whatsapp was entered as swat-saidu's, run by dpo-swat, "
+        "under official of hq-2020-1."
+    ),
+    "group.passed@1": "rpo-malakand runs hq-g1 from then on.",
+    "group.closed@1": "hq-g1 was closed: The station has another.",
+    "account.entered@1": (
+        "The account @SaiduPolice on x was entered as swat-saidu's, run by dpo-swat, under "
+        "official of hq-2020-1."
+    ),
+    "account.passed@1": "rpo-malakand runs hq-a1 from then on.",
+    "account.closed@1": "hq-a1 was closed: It is not used.",
+    "instrument.entered@1": (
+        "hq-i1 was entered: 4/2019-Media of 2019-12-20 (Ministry of Interior, signed)."
     ),
 }
 
