@@ -20,6 +20,7 @@ from console.commands import (
     links,
     offices,
     questions,
+    returns,
     workers,
 )
 from console.commands.demo import demo
@@ -56,6 +57,7 @@ _relay = _group("relay", "A directive at a unit, on its way down.")
 _answers = _group("answers", "What officers answer.")
 _officer = _group("officer", "What befalls an officer.")
 _post = _group("post", "Who holds a post.")
+_return = _group("return", "The compliance certificates that accountable posts owe.")
 _office = _group("office", "Regional offices with ledgers of their own.")
 _link = _group("link", "The links that carry what offices write to each other.")
 
@@ -103,6 +105,20 @@ _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
         answers.roll_call,
         f"roll-call 1/2020 swat-saidu roll-call.csv --diary 14 --held-at {_NOON}",
     ),
+    (
+        _return,
+        "submit",
+        returns.submit,
+        "return submit 1/2020 malakand --by rpo-malakand --claimed 412",
+    ),
+    (
+        _return,
+        "contradict",
+        returns.contradict,
+        'return contradict 1/2020 swat --evidence "Still in a group" --by rpo-malakand',
+    ),
+    (_return, "list", returns.listing, "return list 1/2020 --unit malakand"),
+    (_return, "scores", returns.scores, "return scores --post rpo-malakand"),
     (app, "status", questions.status, f"status 1/2020 --depth 2 --as-of {_NOON}"),
     (app, "officers", questions.officers, "officers 1/2020 --state overdue --unit swat"),
     (app, "hops", questions.hops, "hops 1/2020"),

@@ -4,6 +4,9 @@ Stream: ``relay-{directive}.{unit}.{office}``
 Story: received (once; a later receipt is only noted), acknowledged by a desk, forwarded to
 the units below, served on the officers posted there. Where an acknowledgement is awaited
 and the desk is vacant, it is forwarded by rule when its grace has run out.
+
+The returns that the unit owes stand in the same stream; their story is `domain.returns`, and
+nothing here turns on them.
 """
 
 from collections.abc import Sequence
@@ -16,6 +19,8 @@ from domain.fact import ClauseId, Fact, Micros, OfficerId, PostId, UnitId, insta
 
 SERVED_AT_ONCE = 1_000
 """Officers in one fact of service, at most."""
+RETURN = "relay.return_"
+"""How the stored names of the returns begin that stand in a relay's stream."""
 
 
 class Received(Fact):
@@ -211,6 +216,8 @@ def evolve(state: Relay, event: Event) -> Relay:
             return replace(state, reminded=True)
         case Escalated():
             return replace(state, escalated=state.escalated | {(event.clause, event.level)})
+        case _ if event.stored.startswith(RETURN):
+            return state
         case _:
             raise CorruptStream(f"{event.stored} cannot stand where it stands in its relay.")
 

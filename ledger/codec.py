@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_args
 import orjson
 from pydantic import BaseModel
 
-from domain import directive, force, office, relay, roll, roll_call, service
+from domain import directive, force, office, relay, returns, roll, roll_call, service
 from domain.errors import CorruptStream, Refused
 from domain.fact import Fact
 
@@ -27,6 +27,7 @@ FACTS: Mapping[str, type[Fact]] = {
         roll.Event,
         directive.Event,
         relay.Event,
+        returns.Event,
         service.Event,
         roll_call.Event,
         office.Event,

@@ -7,11 +7,12 @@ comes after it, because the ledger has it after it.
 
 from collections.abc import Callable, Sequence
 
-from domain import directive, force, office, relay, roll, roll_call, service
+from domain import directive, force, office, relay, returns, roll, roll_call, service
 from domain.fact import Fact
 from ledger.codec import Entry
 from projections import answers, directives, hops, offices, standing
 from projections import force as force_
+from projections import returns as returns_
 from projections import roll as roll_
 from projections.database import Database
 
@@ -72,6 +73,10 @@ _KINDS: tuple[tuple[Callable[[Database, Sequence[Entry]], None], tuple[type[Fact
             office.Commissioned, office.KeyRegistered, office.Admitted, office.HandoverOpened,
             office.Manifested, office.TakenOver, office.SkewSeen,
         ),
+    ),
+    (
+        returns_.apply,
+        (returns.ReturnSubmitted, returns.ReturnContradicted, returns.ReturnEscalated),
     ),
 )  # fmt: skip
 _APPLY = {cls: apply for apply, classes in _KINDS for cls in classes}

@@ -6,7 +6,8 @@ The golden files hold their stored forms. All persons are invented.
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeVar
 
-from domain import directive, force, office, relay, roll, roll_call, service
+from domain import directive, force, office, relay, returns, roll, roll_call, service
+from domain.authority import Authority
 from domain.deadline import Due
 from domain.directive import Basis, Clause, Lineage, Link, Order, Population, Terms
 from domain.fact import ClauseId, DirectiveId, Fact, OfficerId, PostId, UnitId
@@ -33,7 +34,16 @@ SAIDU, HAZARA = UnitId("swat-saidu"), UnitId("hazara")
 PPO, RPO, DPO = PostId("ppo"), PostId("rpo-malakand"), PostId("dpo-swat")
 TORVALA, WAZMERI, KARVANDI = OfficerId("P-1"), OfficerId("D-1"), OfficerId("C-2")
 PIRZARI, ZARVANI = OfficerId("C-3"), OfficerId("C-4")
-QUIT, CERTIFY = ClauseId("quit"), ClauseId("certify")
+QUIT, CERTIFY, REPORT = ClauseId("quit"), ClauseId("certify"), ClauseId("report")
+BY_RPO = Authority(
+    post=RPO,
+    unit=MALAKAND,
+    officer=OfficerId("R-1"),
+    charge="acting",
+    rank=20,
+    line=(SWAT, MALAKAND),
+)
+"""The RPO's over Swat."""
 
 
 def about(actor: str = "farman", channel: str = "rule", at: datetime = NINE) -> dict[str, Any]:
@@ -211,6 +221,49 @@ EXAMPLES: tuple[Fact, ...] = (
         to_officer=TORVALA,
         passed=(RPO,),
     ),
+    returns.ReturnSubmitted(
+        **about("post:rpo-malakand", "desk", TEN),
+        clause=REPORT,
+        named=DPO,
+        by=RPO,
+        authority=BY_RPO,
+        version=1,
+        text=ORDER_TEXT,
+        claimed=17,
+        known=16,
+        population=19,
+        open=1,
+        exempt=1,
+        unserved=1,
+        full=False,
+        note="One is on his way.",
+    ),
+    returns.ReturnContradicted(
+        **about("post:rpo-malakand", "desk", TEN),
+        clause=REPORT,
+        named=DPO,
+        stream="relay-hq-2020-1.swat.hq",
+        version=5,
+        evidence="He was found in another group.",
+        officer=KARVANDI,
+        case="hq-2020-c1",
+        entry=77,
+        by=RPO,
+        authority=BY_RPO,
+        claimed=17,
+        known=16,
+    ),
+    returns.ReturnEscalated(
+        **about(),
+        clause=REPORT,
+        named=DPO,
+        level=1,
+        due="2020-01-22T04:00:00+00:00",
+        to_unit=HQ,
+        to_post=PPO,
+        to_officer=TORVALA,
+        passed=(RPO,),
+    ),
     service.Read(**BY_OFFICER, note="on the bus"),
     service.Acknowledged(**BY_OFFICER, note="by his brother"),
     service.Complied(**BY_OFFICER, note="seen", clause=QUIT, evidence="screenshot 12"),
@@ -273,6 +326,33 @@ BARE: tuple[Fact, ...] = (
         officers=1,
         oldest_due="2020-01-16T04:00:00+00:00",
         to_unit=HQ,
+    ),
+    returns.ReturnSubmitted(
+        **about("post:dpo-swat", "desk", TEN),
+        clause=REPORT,
+        by=DPO,
+        authority=Authority(post=DPO, unit=SWAT),
+        version=1,
+        text=ORDER_TEXT,
+        claimed=0,
+        known=0,
+        population=0,
+        open=0,
+        exempt=0,
+        unserved=0,
+        full=True,
+    ),
+    returns.ReturnContradicted(
+        **about(),
+        clause=REPORT,
+        stream="relay-hq-2020-1.swat.hq",
+        version=5,
+        evidence="2 officers under it were open.",
+        claimed=17,
+        known=16,
+    ),
+    returns.ReturnEscalated(
+        **about(), clause=REPORT, level=1, due="2020-01-22T04:00:00+00:00", to_unit=HQ
     ),
     service.Read(**BY_OFFICER),
     service.Acknowledged(**BY_OFFICER),

@@ -104,5 +104,6 @@ def tick(ctx: typer.Context) -> None:
     this.answer(
         answer,
         f"Escalated {answer['escalated']:,}, reminded {answer['reminded']:,}, forwarded by rule "
-        f"{answer['forwarded_by_rule']:,}, expired {answer['expired']:,}.",
+        f"{answer['forwarded_by_rule']:,}, expired {answer['expired']:,}, contradicted "
+        f"{answer['contradicted']:,}.",
     )

@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from typer.main import get_command
 
 from console import cli
-from domain import directive, fact, force, office, relay, roll, roll_call, service
+from domain import directive, fact, force, office, relay, returns, roll, roll_call, service
 from ledger import tables as registers
 from ledger.codec import FACTS
 from projections import tables
@@ -175,6 +175,11 @@ _HEADINGS: Sequence[tuple[str, ModuleType, Sequence[tuple[str, str]]]] = (
     (
         "A directive at a unit",
         relay,
+        (("relay", relay.stream("{directive}", "{unit}", "{office}")),),
+    ),
+    (
+        "The returns of a unit",
+        returns,
         (("relay", relay.stream("{directive}", "{unit}", "{office}")),),
     ),
     (
