@@ -500,7 +500,7 @@ def returns(answer: Answer, tree: "Tree", zone: tzinfo) -> Drawing:
                 whose = words.named(unit.name) if unit else row["unit"]
                 said = row["contradicted"]
                 whom = f" ({said['officer_id']})" if said["officer_id"] else ""
-                text = f"{whose} is contradicted{whom}: {said['because']}"
+                text = f"The return of {whose} is contradicted{whom}: {said['because']}"
                 console.print(textwrap.fill(text, console.width), style="red")
 
     return draw
@@ -529,9 +529,10 @@ def scores(answer: Answer, zone: tzinfo) -> Drawing:
         if not rows:
             console.print("No return has been owed.")
             return
-        numbers = ("Owed", "In time", "Late", "Missing", "Claimed", "Known", "False")
-        made = table("Post", "Officer", "From", *numbers, right=numbers)
+        numbers = ("Owed", "In time", "Late", "Missing", "Claimed", "Known", "Untrue")
+        made = table("Post", "Tenure", *numbers, right=numbers)
         made.padding = (0, 1 if console.width >= _NARROW + 14 else 0, 0, 0)
+        _times(made, all_but=("Post", "Tenure"))
         for row in rows:
             since = words.instant(row["from"], zone)
             late = words.count(row["late"])
@@ -539,8 +540,8 @@ def scores(answer: Answer, zone: tzinfo) -> Drawing:
                 late += f" ({words.duration(row['mean_late_seconds'])})"
             made.add_row(
                 row["post"],
-                row["officer_id"] or "VACANT",
-                "" if since is None else f"{since.day} {since:%b %Y}",
+                (row["officer_id"] or "VACANT")
+                + ("" if since is None else f" from {since.day} {since:%b %Y}"),
                 words.count(row["owed"]),
                 words.count(row["in_time"]),
                 late,

@@ -404,8 +404,8 @@ def _submit(command: Submit, state: Returns) -> Sequence[Event]:
         )
     if not 0 <= fact.claimed <= fact.population:
         raise Refused(
-            f"{_officers(fact.population)} bound under this unit at that instant: "
-            f"{fact.claimed:,} of them cannot have complied."
+            f"{_officers(fact.population)} bound under this unit at that instant; "
+            f"{fact.claimed:,} cannot have complied."
         )
     latest = state.latest(key, at)
     said = _given(fact)

@@ -212,7 +212,11 @@ def items(
                 tenures[post.id] = force.tenures(db, post.id, moment.known)
             tenure = next((t for t in tenures[post.id] if t.since <= then < t.until), None)
         found.append(Item(owed, post, tenure, mine))
-    return sorted(found, key=lambda item: (item.owed.due, item.owed.unit, str(item.owed.key)))
+    return sorted(found, key=_order)
+
+
+def _order(item: Item) -> tuple[Micros, str, str, str]:
+    return item.owed.due, item.owed.unit, item.owed.clause, item.owed.named or ""
 
 
 def state(given: Sequence[Return], told: Mapping[Key, frozenset[int]]) -> Returns:

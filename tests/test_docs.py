@@ -171,6 +171,11 @@ def farman(
         "A,B,99,swat,\nC-9,Nobody,7,swat,rpo-malakand\n",
         "order.md": ORDER,
         "second.md": ORDER.replace("immediate", "routine"),
+        "third.md": ORDER.replace(
+            "    escalate: [PT0S]\n",
+            "  - {id: report, kind: return_due, from: [region, district],"
+            " due: {clock: receipt, within: P7D}}\n",
+        ),
         "amended.md": ORDER.replace("Leave every", "Leave each"),
         "answers.csv": "directive,officer_id,answer,at\n"
         f"1/2020,C-1,read,{MORNING}\n1/2020,X,read,{MORNING}\n",
@@ -190,7 +195,7 @@ ASKED: dict[str, list[str]] = {
     "farman force import": ["force import force.yaml", "force import moved.yaml"],
     "farman roll import": ["roll import roll.csv", "roll import mixed.csv --accept-good"],
     "farman roll generate": ["roll generate force.yaml --officers 20 --seed 1 --out r.csv"],
-    "farman issue": ["issue order.md", "issue second.md"],
+    "farman issue": ["issue order.md", "issue second.md", "issue third.md"],
     "farman amend": ["amend 1/2020 amended.md"],
     "farman relay acknowledge": ["relay acknowledge 2/2020 malakand --by ppo"],
     "farman read": ["read 1/2020 C-1"],
@@ -205,6 +210,12 @@ ASKED: dict[str, list[str]] = {
     "farman roll-call": [
         f"roll-call 1/2020 swat-saidu saidu.csv --diary 4 --held-at {MORNING}"
     ],
+    "farman return submit": ["return submit 3/2020 swat --by dpo-swat --claimed 1"],
+    "farman return contradict": [
+        "return contradict 3/2020 swat --by ppo --evidence x --officer C-1"
+    ],
+    "farman return list": ["return list"],
+    "farman return scores": ["return scores"],
     "farman status REF": ["status 1/2020"],
     "farman status": ["status"],
     "farman officers": ["officers 1/2020 --limit 2"],

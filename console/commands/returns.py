@@ -93,10 +93,10 @@ def contradict(
             clause=clause,
             at=this.instant(at, "--at"),
         )
-    done = "" if answer["changed"] else "Nothing changed: "
+    the = "The" if answer["changed"] else "Nothing changed: the"
     this.answer(
         answer,
-        f"{done}the return of {unit} under {answer['clause']} is contradicted: "
+        f"{the} return of {unit} under {answer['clause']} is contradicted: "
         f"{answer['claimed']:,} claimed, {answer['known']:,} known.",
     )
 
