@@ -408,7 +408,7 @@ def _submit(command: Submit, state: Returns) -> Sequence[Event]:
             f"{fact.claimed:,} cannot have complied."
         )
     latest = state.latest(key, at)
-    said = _given(fact)
+    said = given(fact)
     if latest is not None and not command.contradicted and _same(latest, said):
         return ()
     if fact.full and (fact.open or fact.unserved):
@@ -438,7 +438,8 @@ def _same(one: Given, other: Given) -> bool:
     )
 
 
-def _given(fact: ReturnSubmitted) -> Given:
+def given(fact: ReturnSubmitted) -> Given:
+    """Return what a fact says, as the rules see it."""
     numbers = Numbers(fact.population, fact.known, fact.open, fact.exempt, fact.unserved)
     return Given(micros(fact.at), fact.claimed, fact.known, fact.full, fact.version, numbers)
 
@@ -455,7 +456,7 @@ def evolve(state: Returns, event: Event) -> Returns:
     match event:
         case ReturnSubmitted():
             key = (event.clause, event.named)
-            mine = (*state.given.get(key, ()), _given(event))
+            mine = (*state.given.get(key, ()), given(event))
             return replace(state, given={**state.given, key: mine})
         case ReturnContradicted():
             mark = (event.stream, event.version, about(event))

@@ -26,7 +26,7 @@ from domain.fact import (
     micros,
 )
 from domain.force import Tree
-from domain.returns import RETURNS, Numbers, Owed
+from domain.returns import RETURNS, Given, Numbers, Owed
 from office import cascade, hosting
 from office.roll import must_be_listed
 from office.work import Work
@@ -84,17 +84,23 @@ def submit(
         for item in returns.owed(directive, tree, relays, t)
         if item.unit == here and item.version == asked.number
     ]
-    mine = _of_clause(items, clause, unit, name)
-    item = returns.chosen(mine, PostId(by), tree)
+    owing = _of_clause(items, clause, unit, name)
+    item = returns.chosen(owing, PostId(by), tree)
     if item is None:
-        owing = ", ".join(sorted(post.id for one in mine if (post := one.post(tree))))
+        by_whom = ", ".join(sorted(post.id for one in owing if (post := one.post(tree))))
         raise Refused(
             f"{by} may not submit it: the return of {unit} is owed by "
-            f"{owing or 'a head that it does not have'}; a post that commands it may, too."
+            f"{by_whom or 'a head that it does not have'}; a post that commands it may, too."
         )
+    wording = directive.version_at(t)
+    known = returns_.of_directive(work.db, name, unit=unit)
+    mine = [one for one in known if one.key == item.key]
+    again = (t, claimed, wording.number)
+    for one in mine:  # sent again it is answered as before, whatever became of the post
+        if (one.given.at, one.given.claimed, one.given.version) == again:
+            return _submitted(work, name, one.unit, item, one.given, changed=False)
     ground = _authority(work, tree, by, here, t)
     numbers = _numbers(work.db, name, t, [here], work.now)[here]
-    wording = directive.version_at(t)
     fact = returns.ReturnSubmitted(
         **work.about(when, f"post:{by}", "desk"),
         clause=item.clause,
@@ -108,31 +114,28 @@ def submit(
         full=returns.is_full(claimed, numbers),
         note=note,
     )
-    known = returns_.of_directive(work.db, name, unit=unit)
-    before = returns_.latest(
-        [one for one in known if one.key == item.key and one.given.at <= t]
-    )
+    before = returns_.latest([one for one in mine if one.given.at <= t])
+    contradicted = before is not None and bool(before.marks)
     facts = RETURNS.decide(
-        returns.Submit(
-            fact, name, here, received, contradicted=before is not None and bool(before.marks)
-        ),
-        returns_.state(known, {}),
+        returns.Submit(fact, name, here, received, contradicted), returns_.state(known, {})
     )
     work.append([(relay.stream(name, unit, work.office), one) for one in facts])
-    given = next(
-        one.given
-        for one in reversed(returns_.of_directive(work.db, name, unit=unit))
-        if one.key == item.key and (facts or one.given.claimed == claimed)
-    )
+    given = returns.given(fact) if facts or before is None else before.given
+    return _submitted(work, name, here, item, given, changed=bool(facts))
+
+
+def _submitted(
+    work: Work, name: str, unit: UnitId, item: Owed, given: Given, *, changed: bool
+) -> dict[str, Any]:
     return {
         "directive": name,
         "unit": unit,
         "clause": item.clause,
-        "claimed": claimed,
+        "claimed": given.claimed,
         "known": given.known,
         "population": given.numbers.population,
         "full": given.full,
-        "changed": bool(facts),
+        "changed": changed,
         "position": work.head,
     }
 

@@ -140,10 +140,10 @@ class Pair:
         claimed = max(0, bound - less)
         before = [one for one in self.given if one.unit == unit]
         same = any((one.at, one.claimed) == (at, claimed) for one in before)
-        refused = not same and (
-            at < NINE or claimed > population or (claimed >= bound and known != bound)
-        )
         by = OWING[unit] if own else PPO  # type: ignore[index]  # a unit's id
+        vacant = self.oracle.books.holder(by, at) is None
+        untrue = claimed > population or (claimed >= bound and known != bound)
+        refused = not same and (at < NINE or vacant or untrue)
         head = self.office.head()
         try:
             answer = self.office.submit_return(REF, unit, by, claimed, at=at)
