@@ -11,10 +11,20 @@ from office import part
 from office.office import Office
 from tests.examples import DPO, HAZARA, HQ, MALAKAND, PPO, SWAT
 from tests.office.net import Net, facts, own
-from tests.projections.small import HOURLY, ROLL, RPO_HAZARA, SINCE, after, order, text
-from tests.projections.test_returns import DAY, OF_SWAT, report
+from tests.projections.small import (
+    DAY,
+    HOURLY,
+    ROLL,
+    RPO_HAZARA,
+    SINCE,
+    after,
+    order,
+    report,
+    text,
+)
 
 REF = "hq-2020-1"
+OF_SWAT = ("D-1", "C-1", "C-2", "C-3", "C-4")
 INSIDE = (MALAKAND, SWAT, "swat-saidu")
 
 

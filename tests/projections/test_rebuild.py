@@ -21,7 +21,7 @@ from office.office import Office
 from office.work import working
 from projections import rebuild, tables
 from projections.tables import PROJECTIONS
-from tests.examples import CERTIFY, HQ, PPO, QUIT, SAIDU, SWAT
+from tests.examples import CERTIFY, DPO, HQ, PPO, QUIT, SAIDU, SWAT
 from tests.projections.histories import History, histories
 from tests.projections.small import (
     CERTIFIED,
@@ -31,6 +31,7 @@ from tests.projections.small import (
     listed,
     manned,
     order,
+    report,
     terms,
     text,
 )
@@ -216,8 +217,11 @@ def test_tables_of_an_earlier_farman_are_made_anew_when_it_is_opened(office: Off
 @pytest.fixture
 def busy(office: Office) -> Office:
     """An office with at least a row in every table."""
-    office.issue(order(HQ, standing=True), text(1))
+    owed = report("region", "district", clock="issue", within=3600)
+    office.issue(order(HQ, acts=(HOURLY, owed), standing=True), text(1))
     office.now = after(3)
+    office.submit_return(REF, SWAT, DPO, 1, at=after(1))
+    office.contradict_return(REF, SWAT, PPO, "Found in a group.", officer="C-2")
     office.answer(REF, "C-1", "acknowledged", at=after(2))
     office.contest(REF, "C-2", "Not I.")
     office.transfer("C-3", "hazara")
@@ -346,6 +350,21 @@ ALTERED = [
         "offices",
         "UPDATE forwards SET at = at - 1",
         "forwards (directive=hq-2020-1, unit=kohat, sender=malakand): at is #, by the ledger #",
+    ),
+    Altered(
+        "returns",
+        "UPDATE returns SET claimed = 5",
+        "returns (directive=hq-2020-1, unit=swat, position=#): claimed is 5, by the ledger 1",
+    ),
+    Altered(
+        "returns",
+        "UPDATE return_contradictions SET officer = 'C-3'",
+        "return_contradictions (directive=hq-2020-1, unit=swat, position=#): officer is 'C-3', by the ledger 'C-2'",
+    ),
+    Altered(
+        "returns",
+        "UPDATE return_escalations SET to_unit = 'swat' WHERE unit = 'malakand'",
+        "return_escalations (directive=hq-2020-1, unit=malakand, clause=report, named=, level=1): to_unit is 'swat', by the ledger 'hq'",
     ),
     Altered(
         "standing",

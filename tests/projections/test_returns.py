@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from domain import returns
-from domain.deadline import Due
 from domain.directive import Clause
 from domain.errors import Misused, Refused, Unknown
 from domain.fact import FOREVER, ClauseId, micros
@@ -21,6 +20,7 @@ from projections.timeline import written
 from tests.examples import DPO, HAZARA, HQ, MALAKAND, NINE, PPO, REPORT, RPO, SAIDU, SWAT
 from tests.projections.small import (
     ABBOTTABAD,
+    DAY,
     HOURLY,
     READER,
     RPO_HAZARA,
@@ -28,31 +28,13 @@ from tests.projections.small import (
     after,
     listed,
     order,
+    report,
     terms,
     text,
 )
 
 REF = "hq-2020-1"
-DAY = 24
 OF_SWAT = ("D-1", "C-1", "C-2", "C-3", "C-4")
-
-
-def report(
-    *kinds: str,
-    posts: tuple[str, ...] = (),
-    name: ClauseId = REPORT,
-    escalate: tuple[int, ...] = (),
-    **due: Any,
-) -> Clause:
-    more: dict[str, Any] = {"from_kinds": kinds, "posts": posts}
-    return Clause(
-        id=name,
-        kind="return_due",
-        text={},
-        due=Due(**(due or {"clock": "receipt", "within": DAY * 3600})),
-        escalate=escalate,
-        more={key: said for key, said in more.items() if said},
-    )
 
 
 def issued(office: Office, *clauses: Clause, **said: Any) -> None:
@@ -146,6 +128,15 @@ def test_the_counts_are_those_of_status(ordered: Office) -> None:
         "rank": 20,
         "line": (MALAKAND,),
     }
+
+
+def test_a_claim_that_counts_the_exempt_certifies_everybody_too(ordered: Office) -> None:
+    all_comply(ordered, *OF_SWAT[2:])
+    ordered.exempt(REF, "D-1", PPO, "On deputation.")
+    with pytest.raises(Refused, match="of 5 bound, 1 is open"):
+        ordered.submit_return(REF, SWAT, DPO, 5)
+    all_comply(ordered, "C-1")
+    assert ordered.submit_return(REF, SWAT, DPO, 5)["full"]
 
 
 def test_where_no_act_is_required_who_acknowledged_has_complied(office: Office) -> None:

@@ -30,9 +30,9 @@ from tests.projections.small import (
     UNITS,
     manned,
     order,
+    report,
     text,
 )
-from tests.projections.test_returns import report
 from tests.spec import examples
 
 REF = "hq-2020-1"
