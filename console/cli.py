@@ -23,6 +23,7 @@ from console.commands import (
     permissions,
     questions,
     registers,
+    returns,
     workers,
 )
 from console.commands.demo import demo
@@ -63,6 +64,7 @@ _permission = _group("permission", "Leave to do what a clause forbids without it
 _groups = _group("group", "Official groups: whose, and run by which post.")
 _accounts = _group("account", "Official accounts: whose, and run by which post.")
 _instrument = _group("instrument", "Instruments from outside the chain of command.")
+_return = _group("return", "The compliance certificates that accountable posts owe.")
 _office = _group("office", "Regional offices with ledgers of their own.")
 _case = _group("case", "Breaches: reported, put to notice, decided, appealed.")
 _link = _group("link", "The links that carry what offices write to each other.")
@@ -117,6 +119,20 @@ _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
         answers.roll_call,
         f"roll-call 1/2020 swat-saidu roll-call.csv --diary 14 --held-at {_NOON}",
     ),
+    (
+        _return,
+        "submit",
+        returns.submit,
+        "return submit 1/2020 malakand --by rpo-malakand --claimed 412",
+    ),
+    (
+        _return,
+        "contradict",
+        returns.contradict,
+        'return contradict 1/2020 swat --evidence "Still in a group" --by rpo-malakand',
+    ),
+    (_return, "list", returns.listing, "return list 1/2020 --unit malakand"),
+    (_return, "scores", returns.scores, "return scores --post rpo-malakand"),
     (app, "status", questions.status, f"status 1/2020 --depth 2 --as-of {_NOON}"),
     (app, "officers", questions.officers, "officers 1/2020 --state overdue --unit swat"),
     (app, "hops", questions.hops, "hops 1/2020"),

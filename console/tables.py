@@ -558,6 +558,100 @@ def permission(answer: Answer, zone: tzinfo, width: int) -> str:
     return "\n".join([*told, "", timeline(answer, zone, width)])
 
 
+# -- the returns of accountable posts
+
+
+def returns(answer: Answer, tree: "Tree", zone: tzinfo) -> Drawing:
+    """Draw the returns that are owed or were given, and why some are contradicted."""
+
+    def draw(console: "Console") -> None:
+        rows = answer["returns"]
+        if not rows:
+            console.print("No return is owed.")
+            return
+        several = len({row["directive"] for row in rows}) > 1
+        clauses = len({row["clause"] for row in rows}) > 1
+        head = [*(["Directive"] if several else []), *(["Clause"] if clauses else [])]
+        made = table(
+            *head, "Desk", "Due", "Submitted", "Claimed", "Known", "State",
+            right=("Claimed", "Known"),
+        )  # fmt: skip
+        made.padding = (0, 1 if console.width >= _NARROW + 14 else 0, 0, 0)
+        _times(made, all_but=("Clause", "Desk"))
+        for row in rows:
+            made.add_row(
+                *([row["directive"]] if several else []),
+                *([row["clause"]] if clauses else []),
+                _owing(row, tree),
+                words.hour(row["due_at"], zone),
+                words.hour(row["submitted_at"], zone) or "-",
+                "-" if row["claimed"] is None else words.count(row["claimed"]),
+                "-" if row["known_now"] is None else words.count(row["known_now"]),
+                _stands(row),
+                style="red" if row["state"] in ("overdue", "contradicted") else None,
+            )
+        console.print(made)
+        for row in rows:
+            if row["contradicted"]:
+                unit = tree.units.get(row["unit"])
+                whose = words.named(unit.name) if unit else row["unit"]
+                said = row["contradicted"]
+                whom = f" ({said['officer_id']})" if said["officer_id"] else ""
+                text = f"The return of {whose} is contradicted{whom}: {said['because']}"
+                console.print(textwrap.fill(text, console.width), style="red")
+
+    return draw
+
+
+def _owing(row: Answer, tree: "Tree") -> str:
+    if row["post"] is None:
+        unit = tree.units.get(row["unit"])
+        return f"{words.named(unit.name) if unit else row['unit']}, no head"
+    post = tree.posts.get(row["post"])
+    title = words.named(post.title) if post else str(row["post"])
+    return f"{title} ({row['officer_id'] or 'VACANT'})"
+
+
+def _stands(row: Answer) -> str:
+    if row["state"] == "late":
+        return f"late {words.duration(row['late_seconds'])}"
+    return "full" if row["state"] == "submitted" and row["full"] else str(row["state"])
+
+
+def scores(answer: Answer, zone: tzinfo) -> Drawing:
+    """Draw the score of each post and tenure."""
+
+    def draw(console: "Console") -> None:
+        rows = answer["scores"]
+        if not rows:
+            console.print("No return has been owed.")
+            return
+        numbers = ("Owed", "In time", "Late", "Missing", "Claimed", "Known", "Untrue")
+        made = table("Post", "Tenure", *numbers, right=numbers)
+        made.padding = (0, 1 if console.width >= _NARROW + 14 else 0, 0, 0)
+        _times(made, all_but=("Post", "Tenure"))
+        for row in rows:
+            since = words.instant(row["from"], zone)
+            late = words.count(row["late"])
+            if row["late"]:
+                late += f" ({words.duration(row['mean_late_seconds'])})"
+            made.add_row(
+                row["post"],
+                (row["officer_id"] or "VACANT")
+                + ("" if since is None else f" from {since.day} {since:%b %Y}"),
+                words.count(row["owed"]),
+                words.count(row["in_time"]),
+                late,
+                words.count(row["missing"]),
+                words.count(row["claimed"]),
+                words.count(row["known"]),
+                words.count(row["contradicted"]),
+            )
+        console.print(made)
+
+    return draw
+
+
 # -- what happened
 
 

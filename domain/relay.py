@@ -5,6 +5,9 @@ Story: received (once; a later receipt is only noted), acknowledged by a desk, f
 the units below, served on the officers posted there. Where an acknowledgement is awaited
 and the desk is vacant, it is forwarded by rule when its grace has run out. On its way a unit
 may tighten a clause for itself and all below it, never relax one (DESIGN 4, rule 2).
+
+The returns that the unit owes stand in the same stream; their story is `domain.returns`, and
+nothing here turns on them.
 """
 
 from collections.abc import Sequence
@@ -21,6 +24,8 @@ EVERY: Micros = 24 * HOUR
 """Between two reminders of the same unit, at least."""
 SERVED_AT_ONCE = 1_000
 """Officers in one fact of service, at most."""
+RETURN = "relay.return_"
+"""How the stored names of the returns begin that stand in a relay's stream."""
 
 
 class Received(Fact):
@@ -294,6 +299,8 @@ def evolve(state: Relay, event: Event) -> Relay:
             return replace(state, reminders=state.reminders + 1, reminded_at=at)
         case Escalated():
             return replace(state, escalated=state.escalated | {(event.clause, event.level)})
+        case _ if event.stored.startswith(RETURN):
+            return state
         case _:
             raise CorruptStream(f"{event.stored} cannot stand where it stands in its relay.")
 

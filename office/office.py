@@ -32,6 +32,7 @@ from office import (
     permissions,
     questions,
     registers,
+    returns,
     roll,
     tick,
 )
@@ -478,6 +479,43 @@ class Office:
         """Do what is due by the clock."""
         return self._do(tick.tick)
 
+    def submit_return(
+        self,
+        ref: str,
+        unit: str,
+        by: str,
+        claimed: int,
+        *,
+        clause: str | None = None,
+        note: str | None = None,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Take in a unit's return: how many have complied, as a post certifies."""
+        return self._do(
+            lambda work: returns.submit(
+                work, ref, unit, by, claimed, clause=clause, note=note, at=at
+            )
+        )
+
+    def contradict_return(
+        self,
+        ref: str,
+        unit: str,
+        by: str,
+        evidence: str,
+        *,
+        officer: str | None = None,
+        case: str | None = None,
+        clause: str | None = None,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Mark a unit's latest return as one that cannot have been true."""
+        return self._do(
+            lambda work: returns.contradict_by(
+                work, ref, unit, by, evidence, officer=officer, case=case, clause=clause, at=at
+            )
+        )
+
     def transfer(
         self, officer: str, unit: str, *, at: datetime | None = None
     ) -> dict[str, Any]:
@@ -797,6 +835,31 @@ class Office:
         with self._reading() as db:
             moment = questions.moment(db, self._now(), as_of, None)
             return questions.overdue(db, moment, unit)
+
+    def returns(
+        self,
+        ref: str | None = None,
+        *,
+        unit: str | None = None,
+        as_of: datetime | None = None,
+        known_at: int | datetime | None = None,
+    ) -> dict[str, Any]:
+        """List the returns that are owed or were given, the earliest due first."""
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), as_of, known_at)
+            zone = questions.zone(db)
+            return returns.listed(
+                db, self.home.office, moment, self._now(), zone, ref=ref, unit=unit
+            )
+
+    def return_scores(
+        self, *, post: str | None = None, as_of: datetime | None = None
+    ) -> dict[str, Any]:
+        """Score returns by post and tenure."""
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), as_of, None)
+            zone = questions.zone(db)
+            return returns.scores(db, self.home.office, moment, self._now(), zone, post=post)
 
     def timeline(
         self,

@@ -2,7 +2,8 @@
 
 It forwards by rule what a vacant desk has held past its grace, reminds a held desk that has
 not acknowledged within it (once a day), escalates what is overdue, once per unit, clause and
-level, and writes down which permissions have expired. The office that hosts a relay does so,
+level: acts and returns; and writes down which permissions have expired. A full return that
+cannot have been true, as is known now, is contradicted. The office that hosts a relay does so,
 and no other.
 """
 
@@ -16,7 +17,7 @@ from domain.escalation import Step, step
 from domain.fact import SECOND, Fact, UnitId, instant
 from domain.force import Tree
 from domain.relay import Record
-from office import cascade, hosting, permissions
+from office import cascade, hosting, permissions, returns
 from office.work import Work
 from projections import force, hops, status
 from projections.database import Moment
@@ -24,11 +25,19 @@ from projections.database import Moment
 
 def tick(work: Work) -> dict[str, Any]:
     """Do what is due by the clock."""
-    counts = {"escalated": 0, "reminded": 0, "forwarded_by_rule": 0, "expired": 0}
+    counts = {
+        "escalated": 0,
+        "reminded": 0,
+        "forwarded_by_rule": 0,
+        "expired": 0,
+        "contradicted": 0,
+    }
     for name in cascade.in_force(work):
         _forward(work, name, counts)
         _escalate(work, name, counts)
+        counts["escalated"] += returns.escalate(work, name)
     counts["expired"] += permissions.expire(work)
+    counts["contradicted"] += returns.recheck(work)
     return {**counts, "position": work.head}
 
 

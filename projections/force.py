@@ -7,7 +7,9 @@ thousand rows, folded when asked.
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple, TypeVar
 
 import orjson
 
@@ -180,6 +182,44 @@ def _tree(db: Database, moment: Moment) -> Tree:
     return Tree(units, posts)
 
 
+class Tenure(NamedTuple):
+    """Who answered for a post, from when until when."""
+
+    officer: OfficerId | None
+    """None while it was vacant."""
+    since: Micros
+    until: Micros
+    """`FOREVER` while it lasts."""
+
+
+def tenures(db: Database, post: str, known: int | None = None) -> list[Tenure]:
+    """Return the tenures of a post, oldest first, without a gap from when it was created."""
+    values = {"post": post, "p": FOREVER if known is None else known}
+    created = db.tuples(
+        "SELECT MIN(at) FROM {posts} WHERE post = :post AND position <= :p", **values
+    )
+    found: list[tuple[OfficerId | None, Micros]] = []
+    if created[0][0] is not None:
+        found.append((None, created[0][0]))
+    held: dict[OfficerId, tuple[OfficerId, str, Micros]] = {}
+    rows = db.tuples(
+        "SELECT at, officer, charge FROM {charges} WHERE post = :post AND position <= :p"
+        " ORDER BY at, position",
+        **values,
+    )
+    for at, some in groupby(rows, key=itemgetter(0)):
+        for _, officer, charge in some:
+            _charged(held, officer, charge, at)
+        order = force.seniority(held.values())
+        now = order[0][0] if order else None
+        while found and found[-1][1] >= at:  # of one instant the last word counts
+            found.pop()
+        if not found or found[-1][0] != now:
+            found.append((now, at))
+    ends = [since for _, since in found[1:]] + [FOREVER]
+    return [Tenure(who, since, end) for (who, since), end in zip(found, ends, strict=True)]
+
+
 def _charges(
     db: Database, moment: Moment
 ) -> tuple[dict[PostId, dict[OfficerId, tuple[OfficerId, str, Micros]]], dict[PostId, Micros]]:
@@ -192,13 +232,23 @@ def _charges(
         p=FOREVER if moment.known is None else moment.known,
     ):
         held = holders.setdefault(post, {})
-        if charge is None:
-            if held.pop(officer, None) and not held:
-                freed[post] = at
-            continue
-        if charge == "substantive":
-            for other, (_, kind, _) in list(held.items()):
-                if kind == "substantive" and other != officer:
-                    del held[other]  # a post has one substantive holder
-        held[officer] = (officer, charge, at)
+        if _charged(held, officer, charge, at):
+            freed[post] = at
     return holders, freed
+
+
+def _charged(
+    held: dict[OfficerId, tuple[OfficerId, str, Micros]],
+    officer: OfficerId,
+    charge: str | None,
+    at: Micros,
+) -> bool:
+    """Let an officer assume a charge or, None, give it up; tell whether that left the post vacant."""
+    if charge is None:
+        return bool(held.pop(officer, None)) and not held
+    if charge == "substantive":
+        for other, (_, kind, _) in list(held.items()):
+            if kind == "substantive" and other != officer:
+                del held[other]  # a post has one substantive holder
+    held[officer] = (officer, charge, at)
+    return False

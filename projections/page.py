@@ -16,6 +16,7 @@ from domain import (
     official,
     permission,
     relay,
+    returns,
     roll,
     roll_call,
     service,
@@ -34,6 +35,7 @@ from projections import (
     standing,
 )
 from projections import force as force_
+from projections import returns as returns_
 from projections import roll as roll_
 from projections.database import Database
 
@@ -127,6 +129,10 @@ _KINDS: tuple[tuple[Callable[[Database, Sequence[Entry]], None], tuple[type[Fact
         ),
     ),
     (instruments.apply, (instrument.Entered,)),
+    (
+        returns_.apply,
+        (returns.ReturnSubmitted, returns.ReturnContradicted, returns.ReturnEscalated),
+    ),
 )  # fmt: skip
 _APPLY = {cls: apply for apply, classes in _KINDS for cls in classes}
 """Every fact has exactly one line here; a test holds it against the codec."""

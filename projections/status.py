@@ -13,6 +13,7 @@ from domain.cascade import serving
 from domain.directive import Directive
 from domain.fact import FOREVER, HOUR, SECOND, Micros, UnitId
 from domain.force import Tree
+from domain.returns import Numbers
 from domain.standing import Asked, Officer, Plea, acts_of, counted, freed
 from projections import force, hops, roll
 from projections.database import Database, Moment
@@ -71,6 +72,30 @@ def standing(
         for unit, waiting in pending(db, name, directive, moment, tree).items():
             own.setdefault(unit, [0] * len(NUMBERS))[0] += waiting
     return Standing(directive, tree, state, own, _rolled_up(tree, own))
+
+
+def compliance(
+    db: Database, name: str, counts: Standing, moment: Moment, units: Iterable[UnitId]
+) -> dict[UnitId, Numbers]:
+    """Return, of what was counted, how far all under each of the units have complied.
+
+    Where no act is required, who acknowledged has; of the exempt none.
+    """
+    rules = Asked.of(counts.directive, moment.at)
+    spared: dict[UnitId, int] = {}
+    if not rules.required and counts.state == "in_force":
+        for here, _, officer in pleading(db, name, rules, moment):
+            _, _, acknowledged, _, exempt, _, _ = counted(officer, moment.at, rules.required)
+            if exempt and acknowledged:
+                for above in counts.tree.above(here):
+                    spared[above] = spared.get(above, 0) + 1
+    found: dict[UnitId, Numbers] = {}
+    for unit in units:
+        population, served, _, acknowledged, complied, exempt, *_ = counts.under[unit]
+        known = complied if rules.required else acknowledged - spared.get(unit, 0)
+        left = served - exempt - known
+        found[unit] = Numbers(population, known, left, exempt, population - served)
+    return found
 
 
 def _rolled_up(tree: Tree, own: Mapping[UnitId, Counts]) -> dict[UnitId, Counts]:

@@ -28,6 +28,7 @@ PROJECTIONS: dict[str, tuple[str, ...]] = {
     "permissions": ("permissions",),
     "cases": ("cases",),
     "registers": ("officials", "official_posts", "instruments"),
+    "returns": ("returns", "return_contradictions", "return_escalations"),
 }
 """Each projection and its tables."""
 
@@ -458,6 +459,68 @@ INSTRUMENTS = _table(
     _text("text"),
 )
 """Instruments from outside the chain of command; `cited` is the citation as it is compared."""
+
+RETURNS = _table(
+    "returns",
+    _text("directive", key=True),
+    _text("unit", key=True),
+    _int("position", key=True),
+    _text("stream"),
+    _int("stream_version"),
+    _text("clause"),
+    _text("named"),
+    _int("at"),
+    _int("version"),
+    _text("by"),
+    _text("officer", null=True),
+    _int("claimed"),
+    _int("known"),
+    _int("population"),
+    _int("open"),
+    _int("exempt"),
+    _int("unserved"),
+    _small("whole"),
+)
+"""Every return submitted, with its place in its stream.
+
+`named` is the post that the directive names, empty where the unit's head owes it; `version` the
+directive's wording, `whole` whether full compliance is certified, `officer` who held the post
+that submitted it.
+"""
+
+RETURN_CONTRADICTIONS = _table(
+    "return_contradictions",
+    _text("directive", key=True),
+    _text("unit", key=True),
+    _int("position", key=True),
+    _text("stream"),
+    _int("stream_version"),
+    _text("clause"),
+    _text("named"),
+    _int("at"),
+    _text("about"),
+    _text("evidence"),
+    _text("officer", null=True),
+    _text("case_id", null=True),
+    _text("by", null=True),
+    _int("known"),
+)
+"""What contradicts returns, each named by its stream and its place there; once for `about`."""
+
+RETURN_ESCALATIONS = _table(
+    "return_escalations",
+    _text("directive", key=True),
+    _text("unit", key=True),
+    _text("clause", key=True),
+    _text("named", key=True),
+    _int("level", key=True),
+    _int("position"),
+    _int("at"),
+    _text("to_unit"),
+    _text("to_post", null=True),
+    _text("to_officer", null=True),
+)
+"""Who was told of an overdue return, once per unit, clause and level."""
 
 INDEXES: tuple[Index, ...] = (
     Index("cases_directive", CASES.c.directive, CASES.c.officer),

@@ -16,6 +16,7 @@ from domain import (
     official,
     permission,
     relay,
+    returns,
     roll,
     roll_call,
     service,
@@ -104,8 +105,12 @@ def _concerns(fact: Fact, name: str, officer: str | None) -> bool:
             | relay.ClauseTightened()
             | relay.Reminded()
             | relay.Escalated()
+            | returns.ReturnSubmitted()
+            | returns.ReturnEscalated()
         ):
             return officer is None
+        case returns.ReturnContradicted():
+            return officer in (None, fact.officer)
         case _:
             return True
 
@@ -179,6 +184,10 @@ def sentence(entry: Entry, zone: tzinfo = UTC) -> str:
                 f"{_many(fact.officers, 'officer', 'officers')} of {here} overdue with "
                 f"{fact.clause}: level {fact.level} went to {to}{passed}."
             )
+        case (
+            returns.ReturnSubmitted() | returns.ReturnContradicted() | returns.ReturnEscalated()
+        ):
+            return _of_return(fact, here, zone)
         case service.Read():
             return f"{here} read it."
         case service.Acknowledged():
@@ -246,6 +255,38 @@ def _of_permission(fact: permission.Event, here: str, zone: tzinfo) -> str:
 
 def _desk(authority: Authority) -> str:
     return f"{authority.post} ({authority.officer})" if authority.officer else authority.post
+
+
+def _of_return(fact: returns.Event, here: str, zone: tzinfo) -> str:
+    match fact:
+        case returns.ReturnSubmitted():
+            by = f"{fact.by} ({fact.authority.officer})" if fact.authority.officer else fact.by
+            what = "full compliance: " if fact.full else ""
+            return (
+                f"{by} certified for {here} under {fact.clause} {what}{fact.claimed:,} complied; "
+                f"{fact.known:,} of {fact.population:,} were known to have."
+            )
+        case returns.ReturnContradicted():
+            whom = f" ({fact.officer})" if fact.officer else ""
+            by = f" by {fact.by}" if fact.by else ""
+            return (
+                f"The return of {here} under {fact.clause} was contradicted{by}{whom}: "
+                f"{fact.evidence.rstrip('.')}."
+            )
+        case returns.ReturnEscalated():
+            to = (
+                f"{fact.to_post} ({fact.to_officer})"
+                if fact.to_officer
+                else "nobody: every desk is vacant"
+            )
+            passed = f", passing {', '.join(fact.passed)} (vacant)" if fact.passed else ""
+            due = _hour(datetime.fromisoformat(fact.due), zone)
+            return (
+                f"The return of {here} under {fact.clause}, due {due}, is overdue: level "
+                f"{fact.level} went to {to}{passed}."
+            )
+        case _:
+            assert_never(fact)
 
 
 def other(fact: Fact, here: str, zone: tzinfo = UTC) -> str:

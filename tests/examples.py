@@ -15,6 +15,7 @@ from domain import (
     official,
     permission,
     relay,
+    returns,
     roll,
     roll_call,
     service,
@@ -46,9 +47,18 @@ SAIDU, HAZARA = UnitId("swat-saidu"), UnitId("hazara")
 PPO, RPO, DPO = PostId("ppo"), PostId("rpo-malakand"), PostId("dpo-swat")
 TORVALA, WAZMERI, KARVANDI = OfficerId("P-1"), OfficerId("D-1"), OfficerId("C-2")
 PIRZARI, ZARVANI = OfficerId("C-3"), OfficerId("C-4")
-QUIT, CERTIFY = ClauseId("quit"), ClauseId("certify")
+QUIT, CERTIFY, REPORT = ClauseId("quit"), ClauseId("certify"), ClauseId("report")
 PLATFORMS, LEAVE = ClauseId("platforms"), ClauseId("leave")
 FEBRUARY = datetime(2020, 2, 1, tzinfo=KARACHI)
+OVER_SWAT = Authority(
+    post=RPO,
+    unit=MALAKAND,
+    officer=OfficerId("R-1"),
+    charge="acting",
+    rank=20,
+    line=(SWAT, MALAKAND),
+)
+"""The RPO's over Swat."""
 
 
 def about(actor: str = "farman", channel: str = "rule", at: datetime = NINE) -> dict[str, Any]:
@@ -297,6 +307,49 @@ EXAMPLES: tuple[Fact, ...] = (
         to_officer=TORVALA,
         passed=(RPO,),
     ),
+    returns.ReturnSubmitted(
+        **about("post:rpo-malakand", "desk", TEN),
+        clause=REPORT,
+        named=DPO,
+        by=RPO,
+        authority=OVER_SWAT,
+        version=1,
+        text=ORDER_TEXT,
+        claimed=17,
+        known=16,
+        population=19,
+        open=1,
+        exempt=1,
+        unserved=1,
+        full=False,
+        note="One is on his way.",
+    ),
+    returns.ReturnContradicted(
+        **about("post:rpo-malakand", "desk", TEN),
+        clause=REPORT,
+        named=DPO,
+        stream="relay-hq-2020-1.swat.hq",
+        version=5,
+        evidence="He was found in another group.",
+        officer=KARVANDI,
+        case="hq-2020-c1",
+        entry=77,
+        by=RPO,
+        authority=OVER_SWAT,
+        claimed=17,
+        known=16,
+    ),
+    returns.ReturnEscalated(
+        **about(),
+        clause=REPORT,
+        named=DPO,
+        level=1,
+        due="2020-01-22T04:00:00+00:00",
+        to_unit=HQ,
+        to_post=PPO,
+        to_officer=TORVALA,
+        passed=(RPO,),
+    ),
     service.Read(**BY_OFFICER, note="on the bus"),
     service.Acknowledged(**BY_OFFICER, note="by his brother"),
     service.Complied(**BY_OFFICER, note="seen", clause=QUIT, evidence="screenshot 12"),
@@ -475,6 +528,33 @@ BARE: tuple[Fact, ...] = (
         officers=1,
         oldest_due="2020-01-16T04:00:00+00:00",
         to_unit=HQ,
+    ),
+    returns.ReturnSubmitted(
+        **about("post:dpo-swat", "desk", TEN),
+        clause=REPORT,
+        by=DPO,
+        authority=Authority(post=DPO, unit=SWAT),
+        version=1,
+        text=ORDER_TEXT,
+        claimed=0,
+        known=0,
+        population=0,
+        open=0,
+        exempt=0,
+        unserved=0,
+        full=True,
+    ),
+    returns.ReturnContradicted(
+        **about(),
+        clause=REPORT,
+        stream="relay-hq-2020-1.swat.hq",
+        version=5,
+        evidence="2 officers under it were open.",
+        claimed=17,
+        known=16,
+    ),
+    returns.ReturnEscalated(
+        **about(), clause=REPORT, level=1, due="2020-01-22T04:00:00+00:00", to_unit=HQ
     ),
     service.Read(**BY_OFFICER),
     service.Acknowledged(**BY_OFFICER),

@@ -179,6 +179,11 @@ def farman(
         "order.md": ORDER,
         "leave.md": LEAVE,
         "second.md": ORDER.replace("immediate", "routine"),
+        "third.md": ORDER.replace(
+            "    escalate: [PT0S]\n",
+            "  - {id: report, kind: return_due, from: [region, district],"
+            " due: {clock: receipt, within: P7D}}\n",
+        ),
         "amended.md": ORDER.replace("Leave every", "Leave each"),
         "ban.md": ORDER.replace("quit", "ban")
         .replace("required_act", "prohibition")
@@ -237,6 +242,7 @@ ASKED: dict[str, list[str]] = {
         "issue leave.md",
         "issue ban.md",
         "issue open.md",
+        "issue third.md",
     ],
     "farman amend": ["amend 1/2020 amended.md"],
     "farman relay acknowledge": ["relay acknowledge 2/2020 malakand --by ppo"],
@@ -255,6 +261,12 @@ ASKED: dict[str, list[str]] = {
     "farman roll-call": [
         f"roll-call 1/2020 swat-saidu saidu.csv --diary 4 --held-at {MORNING}"
     ],
+    "farman return submit": ["return submit 6/2020 swat --by dpo-swat --claimed 1"],
+    "farman return contradict": [
+        "return contradict 6/2020 swat --by ppo --evidence x --officer C-1"
+    ],
+    "farman return list": ["return list"],
+    "farman return scores": ["return scores"],
     "farman status REF": ["status 1/2020"],
     "farman status": ["status"],
     "farman officers": ["officers 1/2020 --limit 2"],

@@ -16,7 +16,14 @@ async def clock(role: Role) -> None:
         done = await role.do(role.office.tick)
         role.works("It sweeps.")
         if any(
-            done[what] for what in ("escalated", "reminded", "forwarded_by_rule", "expired")
+            done[what]
+            for what in (
+                "escalated",
+                "reminded",
+                "forwarded_by_rule",
+                "expired",
+                "contradicted",
+            )
         ):
             role.log.info("swept", **done)
             role.grew()

@@ -101,8 +101,9 @@ def tick(ctx: typer.Context) -> None:
     this = call(ctx)
     with this.office() as office:
         answer = office.tick()
+    untrue = f", contradicted {answer['contradicted']:,}" if answer["contradicted"] else ""
     this.answer(
         answer,
         f"Escalated {answer['escalated']:,}, reminded {answer['reminded']:,}, forwarded by rule "
-        f"{answer['forwarded_by_rule']:,}, expired {answer['expired']:,}.",
+        f"{answer['forwarded_by_rule']:,}, expired {answer['expired']:,}{untrue}.",
     )

@@ -26,7 +26,7 @@ clause has keys of its own:
   leave may be given for; `expiry`, the longest it may last.
 - `delegation`: `posts`, the only ones that may do what the clause or its `of` speaks of.
 - `return_due`: `from`, who owes it: kinds of units, whose heads do, and ids of posts;
-  `due`, `escalate`.
+  `due`, by the clock of issue or receipt; `escalate`.
 - `consequence`: `of`; `opens`: `case` (default), `notice` or `inquiry`.
 
 Further fields, all optional: `purpose` (text by language: what it is to achieve),
@@ -455,6 +455,10 @@ def _clause(fields: Fields, path: str, node: Node) -> ClauseSpec:
                 f"{path}.{key}", line, "", f"{_a(kind)} needs “{key}”, which is missing."
             )
     due = _due(fields, table.get("due"), f"{path}.due")
+    if kind == "return_due" and due is not None and due.clock == "service":
+        line = fields.lines[f"{path}.due.clock"]
+        reason = "Nobody serves a desk: the clock of a return_due is issue or receipt."
+        fields.fault(f"{path}.due.clock", line, "service", reason)
     kinds, posts = _owing(fields, table.get("from"), f"{path}.from")
     opens = fields.choice(table.get("opens"), f"{path}.opens", OPENS)
     return ClauseSpec(

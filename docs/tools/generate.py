@@ -29,6 +29,7 @@ from domain import (
     official,
     permission,
     relay,
+    returns,
     roll,
     roll_call,
     service,
@@ -188,6 +189,11 @@ _HEADINGS: Sequence[tuple[str, ModuleType, Sequence[tuple[str, str]]]] = (
     (
         "A directive at a unit",
         relay,
+        (("relay", relay.stream("{directive}", "{unit}", "{office}")),),
+    ),
+    (
+        "The returns of a unit",
+        returns,
         (("relay", relay.stream("{directive}", "{unit}", "{office}")),),
     ),
     (

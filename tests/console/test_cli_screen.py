@@ -34,6 +34,8 @@ QUESTIONS = [
     ("force", "import", "force.yaml"),
     ("roll", "import", "roll.csv"),
     ("issue", "order.md"),
+    ("return", "list"),
+    ("return", "scores"),
     ("ack", "1/2020", "C-1"),
 ]
 

@@ -251,10 +251,12 @@ def test_each_office_reminds_and_forwards_by_rule_at_its_own_desks(net: Net) -> 
     net.settle()
     net.at(after(1))
     assert net.hq.tick() | {"position": 0} == {
-        "escalated": 0, "reminded": 1, "forwarded_by_rule": 0, "expired": 0, "position": 0,
+        "escalated": 0, "reminded": 1, "forwarded_by_rule": 0, "expired": 0,
+        "contradicted": 0, "position": 0,
     }  # fmt: skip
     assert region.tick() | {"position": 0} == {
-        "escalated": 0, "reminded": 1, "forwarded_by_rule": 1, "expired": 0, "position": 0,
+        "escalated": 0, "reminded": 1, "forwarded_by_rule": 1, "expired": 0,
+        "contradicted": 0, "position": 0,
     }  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from tests.examples import (
     NINE,
     PPO,
     QUIT,
+    REPORT,
     RPO,
     SAIDU,
     SWAT,
@@ -37,6 +38,8 @@ from tests.examples import (
 
 SINCE = datetime(2019, 1, 1, tzinfo=KARACHI)
 ABBOTTABAD = UnitId("abbottabad")
+DAY = 24
+"""Hours."""
 SHO, RPO_HAZARA, READER = PostId("sho-saidu"), PostId("rpo-hazara"), PostId("reader")
 
 
@@ -111,6 +114,25 @@ def act(name: str = QUIT, *, escalate: tuple[int, ...] = (), **due: Any) -> Clau
 HOURLY = act(clock="receipt", within=3600, escalate=(0, 3600))
 """Within an hour of receipt."""
 CERTIFIED = act(CERTIFY, clock="service", within=2 * 3600)
+
+
+def report(
+    *kinds: str,
+    posts: tuple[str, ...] = (),
+    name: ClauseId = REPORT,
+    escalate: tuple[int, ...] = (),
+    **due: Any,
+) -> Clause:
+    """Heads of units of these kinds, and posts named, owe a return within a day of receipt."""
+    more: dict[str, Any] = {"from_kinds": kinds, "posts": posts}
+    return Clause(
+        id=name,
+        kind="return_due",
+        text={},
+        due=Due(**(due or {"clock": "receipt", "within": DAY * 3600})),
+        escalate=escalate,
+        more={key: said for key, said in more.items() if said},
+    )
 
 
 def terms(*acts: Clause, subject: str = "Leave the groups") -> Terms:

@@ -35,6 +35,7 @@ from tests.projections.small import (
     listed,
     manned,
     order,
+    report,
     terms,
     text,
 )
@@ -220,7 +221,8 @@ def test_tables_of_an_earlier_farman_are_made_anew_when_it_is_opened(office: Off
 @pytest.fixture
 def busy(office: Office) -> Office:
     """An office with at least a row in every table."""
-    conveyed = terms(HOURLY).model_copy(update={"basis": Basis(form="conveyed")})
+    owed = report("region", "district", clock="issue", within=3600)
+    conveyed = terms(HOURLY, owed).model_copy(update={"basis": Basis(form="conveyed")})
     office.issue(order(HQ, standing=True, terms=conveyed), text(1))
     office.now = after(3)
     paper = Paper(
@@ -236,6 +238,8 @@ def busy(office: Office) -> Office:
     office.pass_official("group", "hq-g1", PPO)
     office.enter_official("account", Entry("x", "@Swat", SWAT, DPO, "News"))
     office.close_official("account", "hq-a1", "Unused.")
+    office.submit_return(REF, SWAT, DPO, 1, at=after(1))
+    office.contradict_return(REF, SWAT, PPO, "Found in a group.", officer="C-2")
     office.answer(REF, "C-1", "acknowledged", at=after(2))
     office.contest(REF, "C-2", "Not I.")
     office.transfer("C-3", "hazara")
@@ -403,6 +407,21 @@ ALTERED = [
         "cases",
         "UPDATE cases SET outcome = 'filed'",
         "cases (case_id=hq-2020-c1): outcome is 'filed', by the ledger None",
+    ),
+    Altered(
+        "returns",
+        "UPDATE returns SET claimed = 5",
+        "returns (directive=hq-2020-1, unit=swat, position=#): claimed is 5, by the ledger 1",
+    ),
+    Altered(
+        "returns",
+        "UPDATE return_contradictions SET officer = 'C-3'",
+        "return_contradictions (directive=hq-2020-1, unit=swat, position=#): officer is 'C-3', by the ledger 'C-2'",
+    ),
+    Altered(
+        "returns",
+        "UPDATE return_escalations SET to_unit = 'swat' WHERE unit = 'malakand'",
+        "return_escalations (directive=hq-2020-1, unit=malakand, clause=report, named=, level=1): to_unit is 'swat', by the ledger 'hq'",
     ),
     Altered(
         "standing",

@@ -75,6 +75,18 @@ TOLD = {
         "17 officers of swat overdue with quit: level 2 went to ppo (P-1), passing "
         "rpo-malakand (vacant)."
     ),
+    "relay.return_submitted@1": (
+        "rpo-malakand (R-1) certified for swat under report 17 complied; 16 of 19 were known to "
+        "have."
+    ),
+    "relay.return_contradicted@1": (
+        "The return of swat under report was contradicted by rpo-malakand (C-2): He was found in "
+        "another group."
+    ),
+    "relay.return_escalated@1": (
+        "The return of swat under report, due 2020-01-22 09:00+05:00, is overdue: level 1 went "
+        "to ppo (P-1), passing rpo-malakand (vacant)."
+    ),
     "service.read@1": "C-2 read it.",
     "service.acknowledged@1": "C-2 acknowledged it.",
     "service.complied@1": "C-2 complied with quit, on evidence screenshot 12.",
