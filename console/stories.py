@@ -241,12 +241,8 @@ def read(path: Path) -> Story:
         or FEWEST,
         people=people,
         files=_files(fields, top.get("files"), known, many),
-        steps=_steps(fields, top.get("steps"), begin, known, many),
-        look=tuple(
-            said
-            for inner, item in fields.items(top.get("look"), "look", "command lines")
-            if (said := fields.text(item, inner, TEXT))
-        ),
+        steps=(steps := _steps(fields, top.get("steps"), begin, known, many)),
+        look=_look(fields, top.get("look"), known.union(*(s.keep for s in steps)) - many),
     )
     if fields.problems:
         raise BadFile(fields.problems)
@@ -352,6 +348,7 @@ def _steps(
             fields.fault(f"{path}.at", fields.lines[f"{path}.at"], at.isoformat(), reason)
         clock = at or clock
         say = fields.text(table.get("say"), f"{path}.say", TEXT) or ""
+        _check_names(fields, f"{path}.say", item.line, _NAMED.findall(say), known - many)
         run = _run(fields, table.get("run"), f"{path}.run", known, many)
         if not run:
             for key in ("expect", "exit", "says", "keep"):
@@ -387,6 +384,17 @@ def _steps(
             )
         )
     return tuple(steps)
+
+
+def _look(fields: Fields, node: Node | None, known: set[str]) -> tuple[str, ...]:
+    found = []
+    for path, item in fields.items(node, "look", "command lines"):
+        text = fields.text(item, path, TEXT) or ""
+        _check_names(fields, path, item.line, _NAMED.findall(text), known)
+        if not text.startswith("farman "):
+            fields.fault(path, item.line, text, "Here stands a command line of farman.")
+        found.append(text)
+    return tuple(found)
 
 
 def _run(

@@ -327,7 +327,10 @@ def _ending(
         f"{words.count(position)} entries lie in {_shown(telling.home)}"
     )
     home = f"--home {shlex.quote(_shown(telling.home))}"
-    rows = [line.replace("farman ", f"farman {home} ", 1) for line in look]
+    rows = [
+        line if line.startswith("farman demo ") else line.replace("farman", f"farman {home}", 1)
+        for line in look
+    ]
     if rows:
         yield "Look at it:"
         yield from (f"  {row}" for row in rows)

@@ -1,13 +1,16 @@
 """The story file and its player: what a story may say, and that it plays on only while it holds."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from console import output, stories
+from console import output, stories, storyteller
 from console.files.problems import BadFile
+from console.invocation import Invocation
+from tests import services
 from tests.console.conftest import FORCE, ORDER, Farman
 
 STORY = """\
@@ -243,3 +246,42 @@ def test_what_must_be_there_is_a_value_or_a_way_to_be(
     found: str, told_of: str, is_so: bool
 ) -> None:
     assert stories.holds(found, told_of) is is_so
+
+
+def test_a_story_plays_on_postgresql_too(
+    told: Mapping[str, Any],
+    postgres_server: services.Server,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    store = postgres_server.create_database()
+    try:
+        call = Invocation(json=True, home="h")
+        storyteller.play(call, "small", officers=None, fast=True, store=store)
+        assert json.loads(capsys.readouterr().out)["broken"] is None
+    finally:
+        postgres_server.drop_database(store)
+
+
+def test_a_story_never_goes_into_the_store_that_the_settings_name(
+    told: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FARMAN_STORE", "postgresql://nobody@127.0.0.1:1/real")
+    assert told["farman"]("demo", "--story", "small", "--home", "h", "--json").code == 0
+    assert (tmp_path / "h" / "farman.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "reason"),
+    [
+        ("--officer {pleader}\n", "--officer {nobody}\n", "Nothing is called “nobody”"),
+        ("  - farman timeline", "  - rm -rf", "a command line of farman"),
+        ("say: He pleads.", 'say: "{nobody} pleads."', "Nothing is called “nobody”"),
+    ],
+)
+def test_what_is_only_shown_is_checked_too(
+    told: Mapping[str, Any], was: str, now: str, reason: str
+) -> None:
+    told["story"].write_text(STORY.replace(was, now), encoding="utf-8")
+    with pytest.raises(BadFile) as caught:
+        stories.read(told["story"])
+    assert [reason in problem.reason for problem in caught.value.problems] == [True]
