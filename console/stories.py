@@ -44,6 +44,7 @@ One file is both the demo (`farman demo --story NAME`) and its test. Its languag
   text holds it, a list has it), `set` (anything but null).
 - **`exit`** is what the command ends with, 0 if nothing is said; **`says`** is a piece of the
   sentence that it then tells.
+- **`show`** is a piece of the lines of a long answer that a person is shown, below its heading.
 - **`keep`** gives what stands at a place of the answer a name, for later steps.
 """
 
@@ -88,7 +89,7 @@ _TOP = (
     "look",
 )
 _NEEDED = ("story", "line", "force", "begin", "steps")
-_STEP = ("at", "say", "run", "expect", "exit", "says", "keep")
+_STEP = ("at", "say", "run", "show", "expect", "exit", "says", "keep")
 _PICK = ("unit", "under", "post", "rank", "duty", "count")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _NAMED = re.compile(r"\{([a-z][a-z0-9_]{0,39})\}")
@@ -141,6 +142,8 @@ class Step:
     """A piece of the sentence of a command that ends with another code than 0."""
     keep: Mapping[str, str] = field(default_factory=dict)
     """By name, the place in the answer."""
+    show: str = ""
+    """Of a long answer, the heading and the lines that hold it; else its beginning."""
     line: int = 0
 
 
@@ -351,7 +354,7 @@ def _steps(
         _check_names(fields, f"{path}.say", item.line, _NAMED.findall(say), known - many)
         run = _run(fields, table.get("run"), f"{path}.run", known, many)
         if not run:
-            for key in ("expect", "exit", "says", "keep"):
+            for key in ("show", "expect", "exit", "says", "keep"):
                 if key in table:
                     line = fields.lines[f"{path}.{key}"]
                     fields.fault(f"{path}.{key}", line, "", "This step runs no command.")
@@ -380,6 +383,7 @@ def _steps(
                 exit=code,
                 says=" ".join(says.split()),
                 keep=keep,
+                show=fields.text(table.get("show"), f"{path}.show") or "",
                 line=item.line,
             )
         )

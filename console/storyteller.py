@@ -32,6 +32,10 @@ WIDTH = 78
 """Columns of narration and commands: they fit any terminal, and a page."""
 LONGEST = 22
 """Lines of an answer that are shown; the command typed again shows all."""
+HEADING = 2
+"""Lines that stand above the rows of a table."""
+HEADED = 12
+"""Columns that are empty where a row goes on."""
 PER_WORD, SHORTEST, PATIENCE = 0.16, 0.8, 6.0
 """Seconds that a person gets for each word, and at least and at most for a step."""
 
@@ -212,9 +216,9 @@ def _people(telling: _Telling, below: Mapping[str, frozenset[str]]) -> None:
 def _step(telling: _Telling, number: int, step: Step) -> Broken | None:
     """Tell one step, carry it out, and hold the answer against what must be true."""
     begun = time.monotonic()
-    told = [] if not step.say else textwrap.wrap(_timed(telling, step), WIDTH)
-    if told:
-        telling.say("\n" + "\n".join(told))
+    told = [] if not step.say else _wrapped(_timed(telling, step))
+    if told or number:
+        telling.say("\n".join(["", *told]))
     came = None
     if step.run:
         typed = [stories.filled(word, telling.known) for word in step.run]
@@ -222,7 +226,7 @@ def _step(telling: _Telling, number: int, step: Step) -> Broken | None:
         telling.say("\n".join(_typed(line)))
         came = _carried_out(telling, [*typed, "--now", step.at.isoformat()])
         telling.clock = step.at
-        shown = came.lines[:LONGEST]
+        shown = _shortened(came.lines, step.show)
         for row in shown:
             telling.say(f"  {row}".rstrip())
         if more := len(came.lines) - len(shown):
@@ -241,9 +245,26 @@ def _step(telling: _Telling, number: int, step: Step) -> Broken | None:
     return None
 
 
+def _shortened(lines: list[str], piece: str) -> list[str]:
+    if not piece:
+        return lines[:LONGEST]
+    shown, last = lines[:HEADING], False
+    for row in lines[HEADING:]:
+        # What a table broke off goes on in the next row, below an empty first column.
+        last = piece in row or (last and row[:HEADED].isspace())
+        if last:
+            shown.append(row)
+    return shown[:LONGEST]
+
+
 def _timed(telling: _Telling, step: Step) -> str:
     at = step.at.astimezone(telling.zone)
     return f"{at.day} {at:%b %Y, %H:%M}  {stories.filled(step.say, telling.known)}"
+
+
+def _wrapped(text: str) -> list[str]:
+    # Ids and options have hyphens, and stay whole.
+    return textwrap.wrap(text, WIDTH, break_on_hyphens=False)
 
 
 def _typed(line: Iterable[str]) -> list[str]:
@@ -283,9 +304,9 @@ def _carried_out(telling: _Telling, line: list[str]) -> Came:
     content, draw = heard[-1]
     answer = json.loads(json.dumps(content, default=output.plain))
     if code and "error" in content:
-        lines = textwrap.wrap(f"{failures.TITLES.get(code, '')} ({code}): {draw}", WIDTH)
+        lines = _wrapped(f"{failures.TITLES.get(code, '')} ({code}): {draw}")
     elif isinstance(draw, str):
-        lines = draw.splitlines()
+        lines = [row for line in draw.splitlines() for row in _wrapped(line) or [""]]
     else:
         console = output.screen()
         console.width = min(console.width, WIDTH)
@@ -323,7 +344,7 @@ def _ending(
 ) -> Iterable[str]:
     yield ""
     yield (
-        f"The story holds: {words.count(telling.done)} steps in {seconds:.0f} seconds; "
+        f"The story holds: {words.count(telling.done)} steps, {seconds:.1f} s; "
         f"{words.count(position)} entries lie in {_shown(telling.home)}"
     )
     home = f"--home {shlex.quote(_shown(telling.home))}"

@@ -43,6 +43,7 @@ steps:
     exit: 5
     says: dpo-nowhere
   - run: farman status hq-2020-1
+    show: Malakand
     expect:
       served: "{bound}"
       complied: 2
@@ -80,9 +81,11 @@ def test_a_story_plays_what_it_tells_and_says_where_to_look(told: Mapping[str, A
         "Issued 1/2020 (hq-2020-1)",
         "Not known here (5): There is no post",
         "The story holds: 9 steps",
+        "  Malakand",
         "farman --home farman-story timeline hq-2020-1 --officer KP-",
     ):
         assert said in played.out
+    assert "  Hazara" not in played.out
 
 
 def test_a_story_that_holds_answers_with_one_document(told: Mapping[str, Any]) -> None:
