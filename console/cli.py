@@ -306,11 +306,15 @@ def farman(
     """Hold the options that every command takes."""
 
 
-def run(words: Sequence[str]) -> int:
-    """Carry out one command line and return its exit code; nothing is raised."""
-    call = Invocation()
+def run(words: Sequence[str], told: invocation.Told | None = None) -> int:
+    """Carry out one command line and return its exit code; nothing is raised.
+
+    ``told`` takes the answer, or what is told of a failure, which then go nowhere else.
+    """
+    call = Invocation(told=told)
     try:
         call, rest = invocation.parse(words)
+        call.told = told
         returned = app(args=rest, prog_name="farman", standalone_mode=False, obj=call)
     except invocation.Lacking as fault:
         return _failed(fault, fault.call)
@@ -353,7 +357,9 @@ def _failed(fault: BaseException, call: Invocation) -> int:
 
 def _tell(failure: failures.Failure, call: Invocation) -> int:
     try:
-        if call.json:
+        if call.told is not None:
+            call.told(failure.document(call.place), failure.detail)
+        elif call.json:
             told = failure.document(call.place)
             output.document({**told, "rehearsal": True} if call.rehearsal else told)
             output.remark(failure.detail)

@@ -1,4 +1,4 @@
-"""What the shell offers after TAB: directives, units and posts of the home at hand.
+"""What the shell offers after TAB: directives, units and posts of the home at hand, and stories.
 
 A person who presses TAB gets names or nothing, never an error and never a change.
 """
@@ -43,6 +43,17 @@ def posts(incomplete: str) -> list[tuple[str, str]]:
             return []
         known = office.tree().posts.values()
         return [(p.id, _words(p.title)) for p in known if p.id.startswith(incomplete)]
+    return []
+
+
+def stories(incomplete: str) -> list[tuple[str, str]]:
+    """Offer the scenarios' names, each with its line."""
+    from contextlib import suppress
+
+    from console.stories import every
+
+    with suppress(Exception):  # as below
+        return [each for each in every() if each.name.startswith(incomplete)]
     return []
 
 

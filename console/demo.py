@@ -34,6 +34,8 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 """Part of the checkout, not of the installed package."""
 FORCE, ORDER = "kp.yaml", "directives/kp-2020-01-whatsapp.md"
 HOME = Path("farman-demo")
+OFFICERS = 100_000
+"""If nobody says how many."""
 MARK = "demo.json"
 """Stands in a home that a demo made, and that the next one may therefore make anew."""
 
@@ -118,7 +120,7 @@ def play(call: Invocation, *, officers: int, fast: bool) -> None:
                 "of the installed package; run it there: make demo."
             )
     people_see = not call.json and output.terminal()
-    day = Day(call, _new_home(call), slow=people_see and not fast)
+    day = Day(call, new_home(call, HOME, "day"), slow=people_see and not fast)
     if not call.json:
         call.mark()
     people = _force(day, officers)
@@ -133,10 +135,16 @@ def play(call: Invocation, *, officers: int, fast: bool) -> None:
 # -- before the day
 
 
-def _new_home(call: Invocation) -> "Home":
+def new_home(call: Invocation, usual: Path, folder: str, store: str = "sqlite") -> "Home":
+    """Make a rehearsal home with a folder for what is invented; one that a demo made goes.
+
+    Raises:
+        Refused: a home stands there that no demo made.
+
+    """
     from office.home import Home
 
-    path = call.settings.home if call.chosen else HOME
+    path = call.settings.home if call.chosen else usual
     if (path / MARK).exists():
         shutil.rmtree(path)
     elif path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -144,9 +152,9 @@ def _new_home(call: Invocation) -> "Home":
             f"{path} is there already and no demo made it; choose another place: "
             "farman demo --home DIR."
         )
-    home = call.entered(Home.init(path, rehearsal=True))
+    home = call.entered(Home.init(path, store=store, rehearsal=True))
     (path / MARK).write_text(json.dumps({"made_by": "farman demo", "seed": SEED}) + "\n")
-    (path / "day").mkdir()
+    (path / folder).mkdir()
     return home
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from console import output
 from domain.errors import Flaw, Misused, Unaccepted
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from office.office import Office
 
 _VALUED = ("--home", "--now")
+
+Told: TypeAlias = Callable[[Mapping[str, object], "Callable[[Console], None] | str"], None]
+"""Takes an answer, or a failure's document: what a script gets, and what a person is shown."""
 
 
 @dataclass(slots=True)
@@ -43,6 +46,8 @@ class Invocation:
     place: Literal["column", "field"] = "column"
     """What a place in that file is called."""
     marked: bool = field(default=False, repr=False)
+    told: Told | None = field(default=None, repr=False)
+    """Takes the answer instead of stdout, where one command carries out another."""
 
     # -- the home and its office
 
@@ -143,6 +148,9 @@ class Invocation:
         self, content: Mapping[str, object], draw: "Callable[[Console], None] | str"
     ) -> None:
         """Give the answer: the document with `--json`, else the lines that ``draw`` prints."""
+        if self.told is not None:
+            self.told(content, draw)
+            return
         if self.json:
             output.document({**content, "rehearsal": True} if self.rehearsal else content)
             return

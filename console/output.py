@@ -100,11 +100,12 @@ def remark(text: str) -> None:
 
 def document(content: Mapping[str, object]) -> None:
     """Write one JSON document to stdout."""
-    text = json.dumps(content, ensure_ascii=not unicode(), default=_plain)
+    text = json.dumps(content, ensure_ascii=not unicode(), default=plain)
     write(text.encode("utf-8", "replace").decode() + "\n")
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """Return what JSON has for a value that it does not know."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Path):

@@ -1,6 +1,6 @@
 """Answers to acts, drawn for a person: what an import, an issue or a rebuild did."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _CHANGES = 20
 """Changes of a force or a roll that a person is shown; a script gets all of them."""
+_ODD = 3
+"""Remarks that a person is shown: a third of the desks are held by a rank below theirs."""
 
 
 def force_import(answer: Answer, *, dry_run: bool) -> Drawing:
@@ -60,8 +62,7 @@ def roll_import(answer: Answer, file: str, *, dry_run: bool) -> Drawing:
                 )
             console.print(made)
             _more(console, len(problems))
-        for remark in answer.get("remarks") or ():
-            console.print(words.named(remark), style="dim")
+        _remarks(console, answer.get("remarks") or ())
         _written(console, answer, dry_run=dry_run)
 
     return draw
@@ -371,6 +372,15 @@ def _changes(console: "Console", answer: Answer) -> None:
 
 def _value(value: object) -> str:
     return words.named(value) if isinstance(value, Mapping) else str(value)
+
+
+def _remarks(console: "Console", told: Sequence[Answer]) -> None:
+    """Draw what is odd in a roll and no error, in the order of its lines."""
+    for remark in sorted(told, key=lambda remark: remark["line"])[:_ODD]:
+        said = f"{remark['officer_id']} {remark['reason']}: {remark['post']}"
+        console.print(f"line {remark['line']:,}: {said}", style="dim")
+    if (more := len(told) - _ODD) > 0:
+        console.print(f"and {more:,} remarks more; --json lists them.", style="dim")
 
 
 def _more(console: "Console", number: int) -> None:

@@ -457,3 +457,13 @@ def test_names_in_urdu_come_through(farman: Farman) -> None:
     assert "سوات" in FORCE
     farman("init")
     assert farman("force", "import", "force.yaml", "--json").code == 0
+
+
+def test_a_holder_of_another_rank_than_his_post_s_is_told_in_a_line(
+    manned: Farman, tmp_path: Path
+) -> None:
+    (tmp_path / "acting.csv").write_text(
+        "officer_id,name,rank,unit,post,charge\nR-1,Gul Torvala,19,malakand,rpo-malakand,acting\n"
+    )
+    told = manned("roll", "import", "acting.csv").out
+    assert "line 2: R-1 holds a post of BPS-20 in BPS-19: rpo-malakand" in told

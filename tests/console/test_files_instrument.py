@@ -12,7 +12,7 @@ from console.files.instrument_file import InstrumentFile
 from console.files.problems import BadFile
 from tests.console.conftest import ORDER
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "instruments"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 GOOD = """\
 ---
 citation: 4/2019-Media
@@ -124,8 +124,10 @@ def test_an_instrument_is_no_order() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["moi-2019-12-media", "punjab-2024-09-cm"])
+@pytest.mark.parametrize(
+    "name", ["directives/moi-2019-12-media", "instruments/punjab-2024-09-cm"]
+)
 def test_the_examples_are_sound(name: str) -> None:
     read = instrument_file.read(EXAMPLES / f"{name}.md")
     assert set(read.texts) == set(read.subject) == set(read.sender) == {"en", "ur"}
-    assert read.form == ("signed" if name.startswith("punjab") else "conveyed")
+    assert read.form == ("signed" if name.startswith("instruments") else "conveyed")
