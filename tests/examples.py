@@ -133,10 +133,6 @@ PLAIN_ORDER = Order(
     terms=PLAIN_TERMS,
 )
 
-BY_DPO = Authority(
-    post=DPO, unit=SWAT, officer=WAZMERI, charge="acting", rank=19, line=(SAIDU, SWAT)
-)
-"""He acts over a station of his district."""
 PLAINLY = Authority(post=PPO, unit=HQ)
 UNDER = official.Under(
     directive=WHATSAPP, clause=ClauseId("official"), version=1, text=ORDER_TEXT
