@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
@@ -19,7 +19,6 @@ from console.commands.options import (
     call,
 )
 from console.completion import posts
-from domain.case import NOTICE
 from domain.errors import Misused
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ Outcome = Literal[
     "dismissed",
     "forwarded",
 ]
+OUTCOMES: tuple[str, ...] = get_args(Outcome)
 State = Literal[
     "reported", "noticed", "answered", "decided", "appealed", "appeal_decided", "reinstated"
 ]
@@ -216,6 +216,8 @@ def notice(
 
 def _seconds(within: str | None) -> int:
     if within is None:
+        from domain.case import NOTICE
+
         return NOTICE
     from console.files import durations
 
@@ -241,7 +243,13 @@ def decide(
     case: CaseWord,
     *,
     outcome: Annotated[
-        Outcome, typer.Option("--outcome", help="What is decided.", show_default=False)
+        Outcome,
+        typer.Option(
+            "--outcome",
+            help=f"What is decided: {', '.join(OUTCOMES)}.",
+            metavar="OUTCOME",
+            show_default=False,
+        ),
     ],
     by: By,
     reason: Reason,
@@ -284,7 +292,12 @@ def decide_appeal(
     reason: Reason,
     to: Annotated[
         Outcome | None,
-        typer.Option("--to", help="With reduced: the lighter punishment.", show_default=False),
+        typer.Option(
+            "--to",
+            help="With reduced: the lighter punishment.",
+            metavar="OUTCOME",
+            show_default=False,
+        ),
     ] = None,
     at: At = None,
 ) -> None:
