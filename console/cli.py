@@ -97,6 +97,12 @@ _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
         directives.tighten_relay,
         "relay tighten 1/2020 swat --clause quit --within PT12H",
     ),
+    (
+        _relay,
+        "drift",
+        directives.drift_of_relay,
+        "relay drift 2737/IAB peshawar as-relayed.md",
+    ),
     (app, "read", answers.read, "read 1/2020 KP-00042 --channel phone"),
     (app, "ack", answers.ack, f"ack 1/2020 KP-00042 --channel paper --at {_NOON}"),
     (app, "comply", answers.comply, 'comply 1/2020 KP-00042 --evidence "screenshot 12"'),
@@ -151,6 +157,8 @@ _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
         'back 1/2020 --by ppo --instrument "2737/IAB"',
     ),
     (app, "authentic", registers.authentic, "authentic copy.md"),
+    (app, "lineage", directives.lineage, "lineage 191/2024"),
+    (app, "effect", directives.effect, "effect 191/2024"),
     (app, "replay", directives.replay, "replay 1/2020 --speed 4"),
     (
         app,

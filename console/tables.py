@@ -685,3 +685,114 @@ def line(entry: Answer, zone: tzinfo | None, width: int) -> str:
     return "\n".join(
         [f"{begin:17}  {first:<{room}}  {end}", *(f"{'':17}  {part}" for part in more)]
     )
+
+
+_RELATIONS = {
+    "reissues": "issues anew",
+    "supersedes": "supersedes",
+    "adopts": "adopts",
+    "relays": "passes on",
+    "similar_to": "is similar to",
+}
+
+
+def drift(answer: Answer, width: int) -> Drawing:
+    """Draw how a relay's text differs from its order, both wordings side by side."""
+
+    def draw(console: "Console") -> None:
+        differences = answer["differences"]
+        if not differences:
+            console.print("It says the same as the order, clause by clause.")
+        else:
+            made = table("Clause", "What", "", "The order", "The text")
+            for column in made.columns:
+                column.overflow = "fold"
+            for one in differences:
+                looser = one["kind"] == "looser"
+                made.add_row(
+                    one["clause"] or "whom it binds",
+                    one["field"],
+                    one["kind"],
+                    one["order"] or "-",
+                    one["relay"] or "-",
+                    style="bold red" if looser else None,
+                )
+            console.print(made, width=min(width, 160))
+        noted = "" if not answer["recorded"] else " It is noted as found; the order stands."
+        places = words.several(answer["looser"], "place")
+        console.print(f"Looser in {places} than {answer['directive']}.{noted}")
+
+    return draw
+
+
+def lineage(answer: Answer, zone: tzinfo) -> Drawing:
+    """Draw the line of an order, oldest first, with what each issue came to."""
+
+    def draw(console: "Console") -> None:
+        numbers = ("Served %", "Ack. %", "Done %", "Cases", "90 % in")
+        made = table("Number", "Issued", *numbers, right=numbers)
+        _times(made, all_but=("Number",))
+        for one in answer["chain"]:
+            mine = one["directive"] == answer["directive"]
+            made.add_row(
+                one["number"],
+                words.date(one["issued_at"], zone) or "-",
+                *(
+                    _percent(one[f"{name}_percent"])
+                    for name in ("served", "acknowledged", "complied")
+                ),
+                "-" if one["cases"] is None else f"{one['cases']:,}",
+                _days(one),
+                style="bold" if mine else ("dim" if one["directive"] is None else None),
+            )
+        console.print(made)
+        told = [(one["number"], link) for one in answer["chain"] for link in one["links"]]
+        if told:
+            console.print()
+        for number, link in told:
+            reason = f": {link['reason'].rstrip('.')}" if link["reason"] else ""
+            console.print(f"{number} {_RELATIONS[link['relation']]} {link['ref']}{reason}.")
+
+    return draw
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _days(one: Answer) -> str:
+    if one["directive"] is None:
+        return "-"
+    return "never" if one["days_to_90"] is None else f"{one['days_to_90']:,.1f} d"
+
+
+def effect(answer: Answer, zone: tzinfo) -> Drawing:
+    """Draw what each issue achieved: its curve, its cases, when the next came."""
+
+    def draw(console: "Console") -> None:
+        days = (
+            [point["days"] for point in answer["chain"][0]["curve"]] if answer["chain"] else []
+        )
+        after = [f"{n} d" for n in days]
+        numbers = (*after, "Cases", "Next after")
+        made = table("Number", "Issued", *numbers, right=numbers)
+        _times(made, all_but=("Number",))
+        for one in answer["chain"]:
+            following = one["next_after_days"]
+            made.add_row(
+                one["number"],
+                words.date(one["issued_at"], zone),
+                *(_percent(point["complied_percent"]) for point in one["curve"]),
+                f"{one['cases']:,}",
+                "-" if following is None else f"{following:,.0f} d",
+                style="bold" if one["directive"] == answer["directive"] else None,
+            )
+        console.print(
+            "Complied, in per cent of those who owe it, so many days after the issue:"
+        )
+        console.print(made)
+        for one in answer["chain"]:
+            if one["purpose"]:
+                console.print(f"{one['number']} was to achieve: {words.named(one['purpose'])}")
+
+    return draw

@@ -70,7 +70,7 @@ def clauses(order: Terms, relay: Terms, *, whole: bool = True) -> Iterator[Diffe
     for clause in order.clauses:
         other = there.get(clause.id)
         if other is not None:
-            yield from _clause(clause, other)
+            yield from _clause(clause, other, whole=whole)
         elif whole:
             looser = clause.kind in RELAXES_WHEN_MISSING
             yield Difference(
@@ -97,7 +97,7 @@ def _said(clause: Clause) -> str:
     return words(clause.text) or clause.kind
 
 
-def _clause(order: Clause, relay: Clause) -> Iterator[Difference]:
+def _clause(order: Clause, relay: Clause, *, whole: bool) -> Iterator[Difference]:
     def told(field: str, kind: Kind, before: object, after: object) -> Difference:
         return Difference(
             clause=order.id,
@@ -117,7 +117,7 @@ def _clause(order: Clause, relay: Clause) -> Iterator[Difference]:
     if bool(relay.open) != bool(order.open):
         kind: Kind = "looser" if relay.open else "stricter"
         yield told("open", kind, _open(order), _open(relay))
-    if set(relay.of) != set(order.of):
+    if whole and set(relay.of) != set(order.of):
         grows = order.kind not in RELAXES_WHEN_MISSING  # an allowance that covers more
         yield told(
             "of", _sets(order.of, relay.of, grows=grows), _list(order.of), _list(relay.of)

@@ -17,6 +17,7 @@ from typing import ClassVar, TypeAlias, assert_never
 from domain.authority import Authority
 from domain.deadline import Due
 from domain.decider import Decider
+from domain.drift import Difference
 from domain.errors import CorruptStream, Refused
 from domain.fact import HOUR, ClauseId, Fact, Micros, OfficerId, PostId, UnitId, instant, micros
 
@@ -104,6 +105,26 @@ class ClauseTightened(Fact):
     """The unit and all below it, as the tree stood."""
 
 
+class DriftFound(Fact):
+    """The text that the unit passed on was held against its order; what differs is noted."""
+
+    stored: ClassVar[str] = "relay.drift_found@1"
+    relayed: str
+    """SHA-256 of the text that was passed on."""
+    number: str | None = None
+    """As that text calls itself."""
+    issuer: PostId
+    """Whose text it is."""
+    version: int
+    """The order's version that it was held against."""
+    text: str
+    """SHA-256 of that wording."""
+    differences: tuple[Difference, ...]
+    """None, if it says the same."""
+    authority: Authority
+    """Of the post that noted it."""
+
+
 class Escalated(Fact):
     """Officers of the unit are overdue; the next level was told. Once per clause and level."""
 
@@ -129,6 +150,7 @@ Event: TypeAlias = (
     | Forwarded
     | OfficersServed
     | ClauseTightened
+    | DriftFound
     | Reminded
     | Escalated
 )
@@ -149,6 +171,8 @@ class Relay:
     """How many there were; nothing resets it, whoever holds the desk."""
     reminded_at: Micros | None = None
     """The last."""
+    drifts: frozenset[str] = frozenset()
+    """SHA-256 of each text that was noted."""
     escalated: frozenset[tuple[ClauseId, int]] = frozenset()
 
 
@@ -163,7 +187,7 @@ class Receive:
 class Record:
     """Add what the office itself did: forwarding, serving, reminding, escalating."""
 
-    fact: Forwarded | OfficersServed | Reminded | Escalated
+    fact: Forwarded | OfficersServed | Reminded | Escalated | DriftFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +259,15 @@ def decide(command: Command, state: Relay) -> Sequence[Event]:
             if fact.was is not None:
                 _must_not_relax(number, fact.clause, fact.was, fact.due)
             return (fact,)
+        case Record(DriftFound() as fact):
+            if state.received_at is None:
+                raise Refused("This unit has not received the directive.")
+            if micros(fact.at) < state.received_at:
+                raise Refused(
+                    "A unit cannot pass on a text before its receipt at "
+                    f"{instant(state.received_at).isoformat()}."
+                )
+            return () if fact.relayed in state.drifts else (fact,)
         case Record(Escalated() as fact):
             return () if (fact.clause, fact.level) in state.escalated else (fact,)
         case Record(Reminded() as fact):
@@ -295,6 +328,8 @@ def evolve(state: Relay, event: Event) -> Relay:
             return replace(state, served_at=at if state.served_at is None else state.served_at)
         case ClauseTightened() if state.received_at is not None:
             return state
+        case DriftFound() if state.received_at is not None:
+            return replace(state, drifts=state.drifts | {event.relayed})
         case Reminded():
             return replace(state, reminders=state.reminders + 1, reminded_at=at)
         case Escalated():

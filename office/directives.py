@@ -3,6 +3,8 @@
 A desk on the way down may tighten a clause for its unit and all below it, and never relax one.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,13 +13,14 @@ from domain import directive, relay
 from domain.authority import authority
 from domain.deadline import Due
 from domain.directive import DIRECTIVE, Clause, Order, Terms, directive_id
+from domain.drift import clauses, compare, must_not_relax
 from domain.errors import Flaw, Misused, Refused, Unaccepted, Unknown
-from domain.fact import DirectiveId, PostId, UnitId, micros
+from domain.fact import FOREVER, DirectiveId, Micros, PostId, UnitId, micros
 from domain.force import Tree
 from domain.relay import RELAY
 from office import cascade, hosting, registers
 from office.work import Work
-from projections import directives, force, hops, roll, status
+from projections import directives, force, hops, instruments, roll, status
 from projections.database import Moment
 
 
@@ -81,6 +84,7 @@ def issue(
         ),
         directive.Directive(),
     )
+    _must_not_relax(work, order, home, tree, t)
     work.append([(directive.stream(name, work.office), one) for one in facts])
     _supersede_named(work, name, order, when)
     _open(work, name, order, home, tree, when)
@@ -341,6 +345,114 @@ def tighten(
         "changed": bool(facts),
         "position": work.head,
     }
+
+
+def drift(
+    work: Work,
+    ref: str,
+    unit: str,
+    relayed: Order,
+    text: str,
+    *,
+    record: bool = False,
+    by: str | None = None,
+    at: datetime | None = None,
+) -> dict[str, Any]:
+    """Hold the text that a unit passed on against its order, clause by clause.
+
+    ``record`` notes it as found, also if it relaxes; the order stays what it is.
+
+    Raises:
+        Unknown: no such directive, unit or post.
+        Refused: it relaxes the order and is not to be noted; its issuer is no desk of the unit;
+            the unit has not received the order.
+
+    """
+    name = directives.find(work.db, ref)
+    when = work.instant(at)
+    t = micros(when)
+    tree = force.tree(work.db, Moment(t))
+    if unit not in tree.units:
+        raise Unknown(f"There is no unit {unit!r}.")
+    here = UnitId(unit)
+    whole = work.db.directive(name)
+    if whole.order is None or whole.state_at(t) != "in_force":
+        raise Refused("The directive is not in force at that instant.")
+    if not tree.commands(relayed.issuer, here):
+        raise Refused(f"{relayed.issuer} neither belongs to {unit} nor commands it.")
+    moment = Moment(t)
+    wording = whole.version_at(t)
+    held = tuple(
+        one.model_copy(update={"due": _held(work, name, here, one, moment)})
+        for one in wording.terms.clauses
+    )
+    order = whole.order.model_copy(
+        update={"terms": wording.terms.model_copy(update={"clauses": held})}
+    )
+    differences = compare(order, relayed)
+    facts: Sequence[relay.Event] = ()
+    if record:
+        hosting.must_host(work, unit)
+        post = _desk(tree, here, by)
+        state = hops.relays(work.db, name).get(here, relay.Relay())
+        noted = hops.drifts(work.db, name, Moment(FOREVER)).get(here, ())
+        fact = relay.DriftFound(
+            **work.about(when, f"post:{post}", "desk"),
+            relayed=text,
+            number=relayed.label,
+            issuer=relayed.issuer,
+            version=wording.number,
+            text=wording.text,
+            differences=tuple(differences),
+            authority=authority(
+                tree, post, here, roll.rank_at(work.db, tree.posts[post].holder, t)
+            ),
+        )
+        known = replace(state, drifts=frozenset(one[0] for one in noted))
+        facts = RELAY.decide(relay.Record(fact), known)
+        work.append([(relay.stream(name, unit, work.office), one) for one in facts])
+    else:
+        must_not_relax(whole.number, differences)
+    return {
+        "directive": name,
+        "unit": unit,
+        "number": relayed.label,
+        "issuer": relayed.issuer,
+        "differences": [
+            {**one.model_dump(), "sentence": f"{one.words()}."} for one in differences
+        ],
+        "looser": sum(one.kind == "looser" for one in differences),
+        "recorded": record,
+        "changed": bool(facts),
+        "position": work.head,
+    }
+
+
+def _must_not_relax(work: Work, order: Order, home: UnitId, tree: Tree, t: Micros) -> None:
+    """Refuse an order that relaxes one that it passes on, or issues anew from below.
+
+    Of one that is passed on nothing may be missing; to one that is issued anew a lower office
+    adds (row H3), while an office may issue its own anew as it likes.
+    """
+    lineage = order.terms.lineage
+    for relation in ("relays", "reissues"):
+        for link in getattr(lineage, relation):
+            parent = instruments.own(work.db, link.ref)
+            whole = None if parent is None else work.db.directive(parent)
+            if whole is None or whole.order is None or whole.state_at(t) != "in_force":
+                continue
+            if whole.unit is None or home == whole.unit or whole.unit not in tree.above(home):
+                continue
+            terms = whole.version_at(t).terms
+            if relation == "relays":
+                current = whole.order.model_copy(update={"terms": terms})
+                must_not_relax(whole.number, compare(current, order))
+            else:
+                must_not_relax(
+                    whole.number,
+                    clauses(terms, order.terms, whole=False),
+                    "A lower office may add to an order and",
+                )
 
 
 def _clause(terms: Terms, clause: str, number: str) -> Clause:

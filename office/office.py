@@ -243,6 +243,24 @@ class Office:
             )
         )
 
+    def drift(
+        self,
+        ref: str,
+        unit: str,
+        relayed: Order,
+        text: str,
+        *,
+        record: bool = False,
+        by: str | None = None,
+        at: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Hold the text that a unit passed on against its order; ``record`` notes it as found."""
+        return self._do(
+            lambda work: directives.drift(
+                work, ref, unit, relayed, text, record=record, by=by, at=at
+            )
+        )
+
     def answer(
         self,
         ref: str,
@@ -995,6 +1013,18 @@ class Office:
         with self._reading() as db:
             moment = questions.moment(db, self._now(), None, None)
             return authentic.authentic(db, sha256, copy, moment)
+
+    def lineage(self, ref: str, *, as_of: datetime | None = None) -> dict[str, Any]:
+        """Tell the line of an order, and what each issue came to."""
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), as_of, None)
+            return questions.lineage(db, ref, moment, self._now())
+
+    def effect(self, ref: str, *, as_of: datetime | None = None) -> dict[str, Any]:
+        """Tell what each issue of a line achieved."""
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), as_of, None)
+            return questions.effect(db, ref, moment, self._now())
 
     def rows(
         self, what: str, ref: str | None = None, as_of: datetime | None = None

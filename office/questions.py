@@ -1,6 +1,6 @@
 """Questions: what the projections answer, in the words and shapes of the contract."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,11 +19,13 @@ from ledger.codec import Entry, encode
 from ledger.store import head, select_entries
 from projections import directives, force, instruments, officials, proof
 from projections import hops as hops_
+from projections import lineage as lineage_
 from projections import officers as officers_
 from projections import permissions as permissions_
 from projections import status as status_
 from projections import timeline as timeline_
 from projections.database import Database, Moment
+from projections.lineage import DAY, Issue
 from projections.offices import Hosts
 from projections.status import NUMBERS
 
@@ -325,6 +327,7 @@ def hops(db: Database, ref: str, asked: Moment, *, everything: bool = False) -> 
     }
     order = [unit for unit in (tree.below(tree.root) if tree.root else ()) if unit in rows]
     held_up = _held_up(db, name, asked, tree, relays)
+    drifted = hops_.drifts(db, name, Moment(FOREVER, asked.known) if everything else asked)
     found = []
     for unit in order:
         parent, sender, vacant = rows[unit]
@@ -358,6 +361,10 @@ def hops(db: Database, ref: str, asked: Moment, *, everything: bool = False) -> 
                 "waiting_officers": held_up.get(unit, (0, 0))[1],
                 "reminders": relay.reminders,
                 "reminded_at": _at(relay.reminded_at, zone_),
+                "drift": [
+                    {"at": _at(at, zone_), "looser": looser}
+                    for _, at, looser in drifted.get(unit, ())
+                ],
                 "held_by": held,
             }
         )
@@ -697,6 +704,123 @@ def paper(db: Database, ref: str, asked: Moment) -> dict[str, Any]:
         ],
         "text": words(entered.paper.texts),
         "cited_by": citing,
+    }
+
+
+def lineage(db: Database, ref: str, asked: Moment, now: Micros) -> dict[str, Any]:
+    """Tell the line of an order, oldest first, with what each issue came to."""
+    name = directives.find(db, ref)
+    zone_ = zone(db)
+    chain = lineage_.chain(db, name, asked.at)
+    return {
+        "directive": name,
+        "as_of": _at(asked.at, zone_),
+        "chain": [_issue(db, one, chain, asked.at, now, zone_) for one in chain],
+    }
+
+
+def _issue(
+    db: Database,
+    issue: Issue,
+    chain: Sequence[Issue],
+    at: Micros,
+    now: Micros,
+    zone_: ZoneInfo,
+) -> dict[str, Any]:
+    """Tell of one issue: an order by its own relation, what it cites by how it is cited."""
+    if issue.kind == "directive":
+        whole = db.directive(issue.ref)
+        main = issue.main
+        come = lineage_.achieved(db, issue.ref, at, now)
+        return {
+            "directive": issue.ref,
+            "kind": issue.kind,
+            "number": whole.number,
+            "subject": words(whole.version_at(at).terms.subject),
+            "issued_at": _at(whole.issued_at, zone_),
+            "state": whole.state_at(at),
+            "relation": "root" if main is None else main.relation,
+            "reason": None if main is None else main.reason,
+            "links": _links(issue),
+            "population": come.population,
+            "served_percent": come.percent(come.served),
+            "acknowledged_percent": come.percent(come.acknowledged),
+            "complied_percent": come.percent(come.complied, owed=True),
+            "cases": come.cases,
+            "days_to_90": None if come.ninety is None else round(come.ninety / DAY, 2),
+        }
+    cites = next(
+        link for one in chain for link in one.links if issue.ref in (link.id, link.ref)
+    )
+    paper = None if issue.kind == "text" else instruments.entered(db, issue.ref).paper
+    citation = None if paper is None else paper.citation
+    return {
+        "directive": None,
+        "kind": issue.kind,
+        "number": citation or cites.ref,
+        "subject": None if paper is None else words(paper.subject),
+        "issued_at": _at(issue.at, zone_),
+        "state": None,
+        "relation": cites.relation,
+        "reason": cites.reason,
+        "links": [],
+        **dict.fromkeys(_ACHIEVED),
+    }
+
+
+_ACHIEVED = (
+    "population",
+    "served_percent",
+    "acknowledged_percent",
+    "complied_percent",
+    "cases",
+    "days_to_90",
+)
+CURVE = (1, 7, 30, 90)
+"""Days after an issue at which its effect is told."""
+
+
+def _links(issue: Issue) -> list[dict[str, Any]]:
+    return [
+        {
+            "relation": link.relation,
+            "ref": link.ref,
+            "reason": link.reason,
+            "kind": link.kind,
+            "id": link.id,
+        }
+        for link in issue.links
+    ]
+
+
+def effect(db: Database, ref: str, asked: Moment, now: Micros) -> dict[str, Any]:
+    """Tell what each issue of a line achieved: its curve, its cases, and when the next came."""
+    told = lineage(db, ref, asked, now)
+    issued = [one for one in told["chain"] if one["kind"] == "directive"]
+    for one, following in zip(issued, [*issued[1:], None], strict=True):
+        whole = db.directive(one["directive"])
+        since = whole.issued_at
+        upto = asked.at if following is None else micros(following["issued_at"])
+        one["purpose"] = whole.version_at(asked.at).terms.purpose
+        one["curve"] = [
+            _point(db, one["directive"], days, asked.at, now, zone(db)) for days in CURVE
+        ]
+        one["next_after_days"] = None if following is None else round((upto - since) / DAY, 2)
+        one["cases_per_30_days"] = round(one["cases"] / max((upto - since) / (30 * DAY), 1), 2)
+    return {**told, "chain": issued}
+
+
+def _point(
+    db: Database, name: str, days: int, at: Micros, now: Micros, zone_: ZoneInfo
+) -> dict[str, Any]:
+    come = lineage_.after(db, name, days, at, now)
+    then = db.directive(name).issued_at + days * DAY
+    return {
+        "days": days,
+        "at": _at(then, zone_),
+        "served_percent": None if come is None else come.percent(come.served),
+        "acknowledged_percent": None if come is None else come.percent(come.acknowledged),
+        "complied_percent": None if come is None else come.percent(come.complied, owed=True),
     }
 
 

@@ -72,6 +72,10 @@ def _apply(db: Database, entries: Sequence[Entry]) -> None:
                     "c": each.clause, "l": each.level, "n": each.officers, "to": each.to_unit,
                     "post": each.to_post, "officer": each.to_officer,
                 }  # fmt: skip
+            case relay.DriftFound():
+                kinds = [one.kind for one in each.differences]
+                row |= {"text": each.relayed, "issuer": each.issuer, "number": each.number}
+                row |= {kind: kinds.count(kind) for kind in ("looser", "stricter", "reworded")}
             case _:
                 pass
         rows.append(row)
@@ -150,6 +154,22 @@ def closed(db: Database, directive: str, unit: str, moment: Moment) -> dict[Clau
     }
 
 
+def drifts(
+    db: Database, directive: str, moment: Moment
+) -> dict[UnitId, list[tuple[str, Micros, int]]]:
+    """Return the texts noted by a moment: by unit their SHA-256, when, how many places looser."""
+    found: dict[UnitId, list[tuple[str, Micros, int]]] = {}
+    for unit, text, at, looser in db.tuples(
+        "SELECT unit, relayed, at, looser FROM {drifts}"
+        " WHERE directive = :d AND at <= :t AND position <= :p ORDER BY position",
+        d=directive,
+        t=moment.at,
+        p=FOREVER if moment.known is None else moment.known,
+    ):
+        found.setdefault(unit, []).append((text, at, looser))
+    return found
+
+
 def _unreceived(db: Database, entries: Sequence[Entry]) -> None:
     """Write down which units have not received what was forwarded: another office will say so.
 
@@ -194,6 +214,11 @@ _STATEMENTS = {
         + " AND served_at IS NULL"
     ),
     relay.Reminded: "UPDATE {hops} SET reminded_at = :t, reminders = reminders + 1" + _HERE,
+    relay.DriftFound: (
+        "INSERT INTO {drifts} (directive, unit, relayed, position, at, issuer, number, looser,"
+        " stricter, reworded)"
+        " VALUES (:d, :u, :text, :p, :t, :issuer, :number, :looser, :stricter, :reworded)"
+    ),
     relay.Escalated: (
         "INSERT INTO {escalations} (directive, unit, clause, level, position, at, officers,"
         " to_unit, to_post, to_officer) VALUES (:d, :u, :c, :l, :p, :t, :n, :to, :post, :officer)"

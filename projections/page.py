@@ -90,7 +90,7 @@ _KINDS: tuple[tuple[Callable[[Database, Sequence[Entry]], None], tuple[type[Fact
         hops.apply,
         (
             relay.Received, relay.ReceivedAgain, relay.Acknowledged, relay.Forwarded,
-            relay.Reminded, relay.Escalated,
+            relay.Reminded, relay.Escalated, relay.DriftFound,
         ),
     ),
     (_serve, (relay.OfficersServed,)),

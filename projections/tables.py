@@ -20,7 +20,7 @@ PROJECTIONS: dict[str, tuple[str, ...]] = {
     "force": ("force", "units", "posts", "charges"),
     "roll": ("roll", "musters"),
     "directives": ("directives", "wordings"),
-    "hops": ("hops", "escalations", "tightenings"),
+    "hops": ("hops", "escalations", "tightenings", "drifts"),
     "standing": ("standing", "pleas"),
     "answers": ("answers",),
     "tally": ("tally", "tally_parts"),
@@ -224,6 +224,21 @@ TIGHTENINGS = _table(
 the receipt of a unit that came later under one for which it holds. The deadline is a `clock`
 and `within` (seconds), or an instant; neither where an exception was closed.
 """
+
+DRIFTS = _table(
+    "drifts",
+    _text("directive", key=True),
+    _text("unit", key=True),
+    _text("relayed", key=True),
+    _int("position"),
+    _int("at"),
+    _text("issuer"),
+    _text("number", null=True),
+    _int("looser"),
+    _int("stricter"),
+    _int("reworded"),
+)
+"""Texts that units passed on, as they were held against their order: how many places differ."""
 
 STANDING = _table(
     "standing",

@@ -103,6 +103,7 @@ def _concerns(fact: Fact, name: str, officer: str | None) -> bool:
             | relay.Acknowledged()
             | relay.Forwarded()
             | relay.ClauseTightened()
+            | relay.DriftFound()
             | relay.Reminded()
             | relay.Escalated()
             | returns.ReturnSubmitted()
@@ -171,6 +172,16 @@ def sentence(entry: Entry, zone: tzinfo = UTC) -> str:
                 f"{fact.authority.post} tightened it for {here} and all below: "
                 f"{fact.clause} {now}{was}."
             )
+        case relay.DriftFound():
+            looser = [one for one in fact.differences if one.kind == "looser"]
+            called = f" ({fact.number})" if fact.number else ""
+            how = (
+                f"is looser in {_many(len(looser), 'place', 'places')}: "
+                f"{'; '.join(one.words() for one in looser)}"
+                if looser
+                else "relaxes nothing"
+            )
+            return f"The text of {fact.issuer}{called}, passed on in {here}, {how}."
         case relay.Reminded():
             return f"{fact.post} ({fact.officer}) at {here} was reminded to acknowledge."
         case relay.Escalated():

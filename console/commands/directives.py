@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from console import output, reports
-from console.commands.options import At, Desk, Reads, Ref, UnitWord, call
+from console import output, reports, tables
+from console.commands.options import AsOf, At, Desk, Reads, Ref, UnitWord, call
 from console.completion import directives
 from domain.errors import Misused
 
@@ -174,6 +174,60 @@ def tighten_relay(
     this.answer(
         answer, f"For {unit} and all below it, {clause} of {answer['directive']} {now}."
     )
+
+
+def drift_of_relay(
+    ctx: typer.Context,
+    ref: Ref,
+    unit: UnitWord,
+    file: Reads,
+    record: Annotated[
+        bool, typer.Option("--record", help="Note the text as found, also if it relaxes.")
+    ] = False,
+    by: Desk = None,
+    at: At = None,
+) -> None:
+    """Compare a text that a unit passed on with its order.
+
+    Clause by clause: what is looser, stricter, or only worded otherwise. A text that relaxes
+    the order is refused, with both wordings; --record notes what went out all the same.
+    """
+    from console import orders
+    from console.files import directive_file
+
+    this = call(ctx)
+    read = directive_file.read(this.reads(file, "field"))
+    with this.office() as office:
+        instant = this.instant(at, "--at")
+        order = orders.order(read, office.tree(as_of=instant))
+        answer = office.drift(ref, unit, order, read.sha256, record=record, by=by, at=instant)
+    this.answer(answer, tables.drift(answer, output.screen().width))
+
+
+def lineage(ctx: typer.Context, ref: Ref, as_of: AsOf = None) -> None:
+    """Tell why a tenth letter: show the line of an order.
+
+    What it came from and what came of it, oldest first: for each issue how many were served,
+    acknowledged and complied, the cases, and the days until nine in ten had complied.
+    """
+    this = call(ctx)
+    with this.office() as office:
+        answer = office.lineage(ref, as_of=this.instant(as_of, "--as-of"))
+        zone = office.timezone
+    this.answer(answer, tables.lineage(answer, zone))
+
+
+def effect(ctx: typer.Context, ref: Ref, as_of: AsOf = None) -> None:
+    """Show what each issue of an order's line achieved.
+
+    Compliance after 1, 7, 30 and 90 days, cases, and how long until the next issue, beside
+    what the order was to achieve.
+    """
+    this = call(ctx)
+    with this.office() as office:
+        answer = office.effect(ref, as_of=this.instant(as_of, "--as-of"))
+        zone = office.timezone
+    this.answer(answer, tables.effect(answer, zone))
 
 
 def replay(
