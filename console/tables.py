@@ -763,7 +763,9 @@ def _percent(value: float | None) -> str:
 def _days(one: Answer) -> str:
     if one["directive"] is None:
         return "-"
-    return "never" if one["days_to_90"] is None else f"{one['days_to_90']:,.1f} d"
+    if one["days_to_90"] is None:
+        return "not yet" if one["state"] == "in_force" else "never"
+    return f"{one['days_to_90']:,.1f} d"
 
 
 def effect(answer: Answer, zone: tzinfo) -> Drawing:
@@ -793,6 +795,6 @@ def effect(answer: Answer, zone: tzinfo) -> Drawing:
         console.print(made)
         for one in answer["chain"]:
             if one["purpose"]:
-                console.print(f"{one['number']} was to achieve: {words.named(one['purpose'])}")
+                console.print(f"{one['number']} was to achieve: {one['purpose']}")
 
     return draw

@@ -801,7 +801,8 @@ def effect(db: Database, ref: str, asked: Moment, now: Micros) -> dict[str, Any]
         whole = db.directive(one["directive"])
         since = whole.issued_at
         upto = asked.at if following is None else micros(following["issued_at"])
-        one["purpose"] = whole.version_at(asked.at).terms.purpose
+        purpose = whole.version_at(asked.at).terms.purpose
+        one["purpose"] = None if purpose is None else words(purpose)
         one["curve"] = [
             _point(db, one["directive"], days, asked.at, now, zone(db)) for days in CURVE
         ]

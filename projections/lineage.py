@@ -86,7 +86,7 @@ def chain(db: Database, name: str, at: Micros) -> list[Issue]:
         waiting += new
     found: dict[str, Issue] = {}
     for issue in sorted((issues[one] for one in line if one in issues), key=_when):
-        others = (_other(db, link, issues) for link in issue.links)
+        others = (_other(db, link) for link in issue.links)
         for other in sorted((o for o in others if o is not None), key=_when):
             found.setdefault(other.ref, other)
         found[issue.ref] = issue
@@ -102,15 +102,14 @@ def _cited(db: Database, at: Micros) -> Iterator[tuple[str, Directive, tuple[Lin
         yield directive, whole, tuple(instruments.links(db, lineage))
 
 
-def _other(db: Database, link: Linked, issues: dict[str, Issue]) -> Issue | None:
-    """Return what an order cites and is itself no order in the line."""
+def _other(db: Database, link: Linked) -> Issue | None:
+    """Return what an order cites and is no order of this force."""
     if link.kind == "text":
         return Issue(link.ref, "text", None)
     if link.kind == "instrument" and link.id is not None:
         dated = datetime.fromisoformat(instruments.entered(db, link.id).paper.dated + "T00:00Z")
         return Issue(link.id, "instrument", int(dated.timestamp()) * SECOND)
-    similar = issues.get(link.id or "")
-    return None if similar is None or link.relation in DESCENDS else similar
+    return None
 
 
 def _when(issue: Issue) -> tuple[int, str]:

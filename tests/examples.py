@@ -23,6 +23,7 @@ from domain import (
 from domain.authority import Authority
 from domain.deadline import Due
 from domain.directive import Basis, Clause, Lineage, Link, Order, Population, Terms
+from domain.drift import Difference
 from domain.fact import ClauseId, DirectiveId, Fact, OfficerId, PostId, UnitId
 
 KARACHI = timezone(timedelta(hours=5))
@@ -291,6 +292,25 @@ EXAMPLES: tuple[Fact, ...] = (
         authority=BY_WAZMERI,
         units=(SWAT, SAIDU),
     ),
+    relay.DriftFound(
+        **about("post:rpo-malakand", "desk"),
+        relayed=AMENDED_TEXT,
+        number="SSP Coordination, 26 November 2021",
+        issuer=DPO,
+        version=1,
+        text=ORDER_TEXT,
+        differences=(
+            Difference(
+                clause=QUIT,
+                field="due",
+                kind="looser",
+                order="within 1 day of the receipt",
+                relay="within 3 days of the receipt",
+            ),
+            Difference(field="duty", kind="stricter", order="on_duty"),
+        ),
+        authority=OVER_SWAT,
+    ),
     relay.Reminded(**about(), post=DPO, officer=WAZMERI),
     relay.Escalated(
         **about(),
@@ -508,6 +528,15 @@ BARE: tuple[Fact, ...] = (
     relay.Acknowledged(**about(), by=DPO),
     relay.Forwarded(**about(), to=()),
     relay.OfficersServed(**about(), officers=(), version=1, text=ORDER_TEXT),
+    relay.DriftFound(
+        **about("post:dpo-swat", "desk"),
+        relayed=AMENDED_TEXT,
+        issuer=DPO,
+        version=1,
+        text=ORDER_TEXT,
+        differences=(),
+        authority=Authority(post=DPO, unit=SWAT),
+    ),
     relay.ClauseTightened(
         **about(),
         clause=ClauseId("official"),

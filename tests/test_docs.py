@@ -184,6 +184,11 @@ def farman(
             "  - {id: report, kind: return_due, from: [region, district],"
             " due: {clock: receipt, within: P7D}}\n",
         ),
+        "cited.md": ORDER.replace(
+            "standing: true",
+            "standing: true\npurpose: {en: To end it.}\nlineage: {reissues: [{ref: 1/2020, reason: x}]}",
+        ),
+        "relayed.md": ORDER.replace("P1D", "P3D").replace("issuer: ppo", "issuer: dpo-swat"),
         "amended.md": ORDER.replace("Leave every", "Leave each"),
         "ban.md": ORDER.replace("quit", "ban")
         .replace("required_act", "prohibition")
@@ -243,12 +248,16 @@ ASKED: dict[str, list[str]] = {
         "issue ban.md",
         "issue open.md",
         "issue third.md",
+        "issue cited.md",
     ],
     "farman amend": ["amend 1/2020 amended.md"],
     "farman relay acknowledge": ["relay acknowledge 2/2020 malakand --by ppo"],
     "farman relay tighten": [
         "relay tighten 1/2020 swat --clause quit --within PT12H --by dpo-swat"
     ],
+    "farman relay drift": ["relay drift 1/2020 swat relayed.md --record"],
+    "farman lineage": ["lineage 7/2020"],
+    "farman effect": ["effect 7/2020"],
     "farman read": ["read 1/2020 C-1"],
     "farman ack": ["ack 1/2020 C-2"],
     "farman comply": ["comply 1/2020 D-1"],

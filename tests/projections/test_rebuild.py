@@ -244,6 +244,8 @@ def busy(office: Office) -> Office:
     office.contest(REF, "C-2", "Not I.")
     office.transfer("C-3", "hazara")
     office.tighten(REF, "hazara", "quit", within=1_800, by="ppo")
+    relayed = order(UnitId("hazara"), issuer="rpo-hazara")
+    office.drift(REF, "hazara", relayed, text(9), record=True, by="ppo")
     office.tick()
     office.report_breaches(REF, [Breach("C-1", "quit", after(2), "screenshot 12")])
     with working(office.store, "hq", after(3)) as work:
@@ -362,6 +364,11 @@ ALTERED = [
         "hops",
         "UPDATE tightenings SET within = 60 WHERE unit = 'hazara'",
         "tightenings (directive=hq-2020-1, unit=hazara, clause=quit, source=#): within is 60, by the ledger 1800",
+    ),
+    Altered(
+        "hops",
+        "UPDATE drifts SET looser = looser + 1 WHERE unit = 'hazara'",
+        "drifts (directive=hq-2020-1, unit=hazara, relayed=*): looser is #, by the ledger #",
     ),
     Altered(
         "standing",

@@ -70,6 +70,11 @@ TOLD = {
         "dpo-swat tightened it for swat and all below: quit is due within 12 hours of the "
         "receipt instead of within 1 day of the receipt."
     ),
+    "relay.drift_found@1": (
+        "The text of dpo-swat (SSP Coordination, 26 November 2021), passed on in swat, is looser "
+        "in 1 place: 'quit', due: the order has “within 1 day of the receipt”, the text “within "
+        "3 days of the receipt”."
+    ),
     "relay.reminded@1": "dpo-swat (D-1) at swat was reminded to acknowledge.",
     "relay.escalated@1": (
         "17 officers of swat overdue with quit: level 2 went to ppo (P-1), passing "
