@@ -326,6 +326,7 @@ def hops(db: Database, ref: str, asked: Moment, *, everything: bool = False) -> 
         if row[0] in relays
     }
     order = [unit for unit in (tree.below(tree.root) if tree.root else ()) if unit in rows]
+    directive = db.directive(name, asked.known)
     held_up = _held_up(db, name, asked, tree, relays)
     drifted = hops_.drifts(db, name, Moment(FOREVER, asked.known) if everything else asked)
     found = []
@@ -346,6 +347,8 @@ def hops(db: Database, ref: str, asked: Moment, *, everything: bool = False) -> 
                 "parent": parent,
                 "sender": sender,
                 "via": relay.via,
+                "version": (wording := directive.version_at(received)).number,
+                "text": wording.text,
                 "received_at": _at(received, zone_),
                 "acknowledged_at": _at(acknowledged, zone_),
                 "forwarded_at": _at(forwarded, zone_),

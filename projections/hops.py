@@ -4,13 +4,16 @@ The relays come out as the domain's own state, for any knowledge: each column ha
 beside it that said so.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from domain import relay
+from domain.cascade import serving
 from domain.deadline import Due, Shorter
+from domain.directive import Directive
 from domain.fact import FOREVER, ClauseId, Micros, UnitId, instant, micros
+from domain.force import Tree
 from domain.relay import Relay
 from ledger.codec import Entry
 from projections import offices, population
@@ -297,17 +300,20 @@ def forwards(
 
 
 def unserved(
-    db: Database, directive: str, units: Iterable[UnitId], moment: Moment
+    db: Database, directive: str, whole: Directive, tree: Tree, moment: Moment
 ) -> list[UnitId]:
-    """Return which of the units, by id, had yet to serve at a moment; none where nobody stood."""
-    served = db.tuples(
-        "SELECT unit FROM {hops}"
-        " WHERE directive = :d AND served_at <= :t AND served_position <= :p",
+    """Return which units had yet to serve at a moment, by id; none where nobody stood."""
+    served: set[UnitId] = set()
+    waiting: set[UnitId] = set()
+    for unit, has in db.tuples(
+        "SELECT unit, CASE WHEN served_at <= :t AND served_position <= :p THEN 1 ELSE 0 END"
+        " FROM {hops} WHERE directive = :d AND received_at <= :t AND received_position <= :p",
         d=directive,
         t=moment.at,
         p=FOREVER if moment.known is None else moment.known,
-    )
-    return population.peopled(db, set(units).difference(row[0] for row in served))
+    ):
+        (served if has else waiting).add(unit)
+    return population.peopled(db, serving(whole, tree, waiting) - served)
 
 
 def escalated(db: Database, directive: str) -> set[tuple[str, ClauseId, int]]:

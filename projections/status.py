@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import add
 
-from domain.cascade import serving
 from domain.directive import Directive
 from domain.fact import FOREVER, HOUR, SECOND, Micros, UnitId
 from domain.force import Tree
@@ -321,8 +320,7 @@ def unserved(
     db: Database, directive: Directive, name: str, moment: Moment, tree: Tree
 ) -> list[UnitId]:
     """Return the units in scope that have people and have yet to serve, at a moment."""
-    received = hops.relays(db, name, moment)
-    return hops.unserved(db, name, serving(directive, tree, received), moment)
+    return hops.unserved(db, name, directive, tree, moment)
 
 
 _BOUND = (
