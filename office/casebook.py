@@ -20,7 +20,7 @@ from domain.service import LEVEL
 from ledger.codec import Entry, decode
 from ledger.links import waiting
 from ledger.store import head, select_entries
-from office.cases import Sitting, awaited
+from office.cases import Sitting, awaited, due
 from office.questions import zone
 from projections import cases, directives, force, hops, proof, standing
 from projections.cases import Known
@@ -127,6 +127,9 @@ def annex(db: Database, name: str, asked: Moment) -> dict[str, Any]:
         "duty": reported.duty,
         "breach_at": _at(here.breach_at, zone_),
         "evidence": reported.evidence,
+        "due_at": _at(
+            due(db, directive, here.officer, here.clause, here.breach_at, asked.known), zone_
+        ),
         "served": proved.served,
         "because": proved.because,
         **_times(db, here.directive, here.officer, at, answers, zone_),
