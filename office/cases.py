@@ -71,13 +71,15 @@ class Stood(NamedTuple):
 class Sitting:
     """What is looked up once for all the cases of a command, as things stand at its instant."""
 
-    def __init__(self, db: Database, at: datetime, officers: Collection[str]) -> None:
+    def __init__(
+        self, db: Database, at: datetime, officers: Collection[str], known: int | None = None
+    ) -> None:
         self.db, self.at = db, at
-        self.tree: Tree = force.tree(db, Moment(micros(at)))
+        self.tree: Tree = force.tree(db, Moment(micros(at), known))
         described = force.described(db)
         self.force = described[0] if described else ""
         self.zone = ZoneInfo(described[2] if described else "UTC")
-        self._history: Mapping[str, Sequence[Change]] = roll.history(db, officers)
+        self._history: Mapping[str, Sequence[Change]] = roll.history(db, officers, known)
         self._grounds: dict[tuple[str, UnitId | None], Authority] = {}
 
     def listed(self, officer: str) -> bool:
