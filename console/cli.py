@@ -346,7 +346,7 @@ def _misused(fault: typer.TyperException, call: Invocation) -> int:
     """Tell what is wrong with the words, in one sentence."""
     context = getattr(fault, "ctx", None)
     path = context.command_path if context is not None else "farman"
-    text = " ".join(fault.format_message().split()).rstrip(".")
+    text = " ".join(fault.format_message().split()).rstrip(".").replace("Value error, ", "")
     if type(fault).__name__ == "NoArgsIsHelpError":
         if not call.json:
             output.remark(fault.format_message())

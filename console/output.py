@@ -8,7 +8,9 @@ program that SIGPIPE ended.
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -24,6 +26,8 @@ EXERCISE = "EXERCISE · a rehearsal home: nothing here happened to anyone"
 
 WIDEST = 110
 """Columns; wider tables are hard to follow across."""
+
+_columns = ContextVar("columns", default=WIDEST)
 
 _PLAIN = str.maketrans(
     {
@@ -123,12 +127,22 @@ def terminal(stream: TextIO | None = None) -> bool:
 
 
 def screen(stream: TextIO | None = None) -> "Console":
-    """Return a rich console of the terminal's width, at most ``WIDEST`` columns."""
+    """Return a rich console of the terminal's width, at most ``WIDEST`` columns, or as `narrowed`."""
     from rich.console import Console
 
     console = Console(file=stream or sys.stdout, highlight=False, emoji=False, markup=False)
-    console.width = min(console.width, WIDEST)
+    console.width = min(console.width, _columns.get())
     return console
+
+
+@contextmanager
+def narrowed(columns: int) -> Iterator[None]:
+    """Have whatever is drawn in the block take at most so many columns."""
+    before = _columns.set(columns)
+    try:
+        yield
+    finally:
+        _columns.reset(before)
 
 
 def show(draw: "Callable[[Console], None]", stream: TextIO | None = None) -> None:

@@ -291,10 +291,11 @@ def _carried_out(telling: _Telling, line: list[str]) -> Came:
     from console.cli import run
 
     heard: list[tuple[Mapping[str, object], Callable[[Console], None] | str]] = []
-    code = run(
-        [*line, "--home", str(telling.home)],
-        lambda content, draw: heard.append((content, draw)),
-    )
+    with output.narrowed(WIDTH):
+        code = run(
+            [*line, "--home", str(telling.home)],
+            lambda content, draw: heard.append((content, draw)),
+        )
     if code == failures.INTERRUPTED:
         raise KeyboardInterrupt
     if code == output.PIPE_CLOSED:
@@ -308,8 +309,8 @@ def _carried_out(telling: _Telling, line: list[str]) -> Came:
     elif isinstance(draw, str):
         lines = [row for line in draw.splitlines() for row in _wrapped(line) or [""]]
     else:
-        console = output.screen()
-        console.width = min(console.width, WIDTH)
+        with output.narrowed(WIDTH):
+            console = output.screen()
         with console.capture() as drawn:
             draw(console)
         lines = [row.rstrip() for row in drawn.get().rstrip().split("\n")]

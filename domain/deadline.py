@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt, model_validator
 
-from domain.fact import SECOND, ClauseId, Micros, micros
+from domain.fact import SECOND, ClauseId, Micros, UnitId, micros
 
 Clock: TypeAlias = Literal["issue", "receipt", "service"]
 
@@ -54,6 +54,13 @@ class Shorter(NamedTuple):
     since: Micros
     """When it was shortened: nobody is late by it before that."""
     due: Due
+
+
+class Shut(NamedTuple):
+    """An exception that a unit on the way down has closed, for itself and all below."""
+
+    unit: UnitId
+    at: Micros
 
 
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))

@@ -20,6 +20,7 @@ from typing import ClassVar, Literal, TypeAlias, assert_never
 from pydantic import BaseModel, ConfigDict
 
 from domain.authority import Authority
+from domain.deadline import Shut
 from domain.decider import Decider
 from domain.directive import Clause
 from domain.errors import CorruptStream, Misused, Refused
@@ -165,6 +166,8 @@ class Enter:
     """Whether it was said since when it is official."""
     clause: Clause | None = None
     """What it is entered under."""
+    closed: Shut | None = None
+    """Who on the way down to the owner unit has closed that exception, if somebody has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +200,18 @@ def decide(command: Command, state: Official) -> Sequence[Event]:
 
     """
     match command:
-        case Enter(fact, tree, dated, clause):
+        case Enter(fact, tree, dated, clause, closed):
             if state.entered is not None:
                 _same(fact, state, state.entered, dated=dated)
                 return ()
             _may(tree, fact.authority, fact.unit)
             if clause is not None:
                 admits(clause, fact.post)
+                if closed is not None:
+                    raise Refused(
+                        f"{closed.unit} closed {clause.id} for itself and all below at "
+                        f"{instant(closed.at).isoformat()}: nobody registers there any more."
+                    )
             return (fact,)
         case Pass(fact, tree, clause):
             entered = _open(state, micros(fact.at))

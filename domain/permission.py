@@ -150,7 +150,9 @@ class Permission:
 
 
 def ruled(terms: Terms, clause: str, scope: str) -> tuple[Clause, str]:
-    """Return the rule by which leave of a clause is given, and the scope in the rule's word.
+    """Return the rule by which leave of a clause is given, and the scope in the rule's words.
+
+    Of what a rule lists several may be asked for at once, with commas between.
 
     Raises:
         Refused: there is no such prohibition, it is absolute, or the scope is none of the rule's.
@@ -170,19 +172,25 @@ def ruled(terms: Terms, clause: str, scope: str) -> tuple[Clause, str]:
         raise errors.Refused(
             f"{clause} is an absolute prohibition: there is nothing to permit{of}."
         )
-    asked = _folded(scope)
+    asked = _parts(scope)
     listed: list[str] = []
     for rule in rules:
         words = scopes(rule)
         if not words:
             return rule, " ".join(scope.split())
-        for word in words:
-            if _folded(word) == asked:
-                return rule, word
+        found = [word for word in words if _folded(word) in asked]
+        if len(found) == len(asked):
+            return rule, ", ".join(found)
         listed += words
+    strange = asked.keys() - {_folded(word) for word in listed}
+    if not strange:
+        raise errors.Refused(
+            f"Leave for {scope!r} is given by different rules: ask for each by itself."
+        )
+    word = next(said for part, said in asked.items() if part in strange)
     raise errors.Refused(
-        f"Leave of {clause} is given for {', '.join(listed)}, not for {scope!r}; "
-        f"did you mean {_nearest(asked, listed)!r}?"
+        f"Leave of {clause} is given for {', '.join(listed)}, not for {word!r}; "
+        f"did you mean {_nearest(_folded(word), listed)!r}?"
     )
 
 
@@ -521,8 +529,13 @@ def _a(kind: str) -> str:
 
 
 def alike(one: str, other: str) -> bool:
-    """Tell whether two scopes are the same word: case and blanks do not count."""
-    return _folded(one) == _folded(other)
+    """Tell whether two scopes are the same words: case, blanks and their order do not count."""
+    return _parts(one).keys() == _parts(other).keys()
+
+
+def _parts(scope: str) -> dict[str, str]:
+    """Return what is asked for, folded, with how it was said."""
+    return {_folded(part): part.strip() for part in scope.split(",")}
 
 
 def _folded(text: str) -> str:

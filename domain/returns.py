@@ -11,11 +11,12 @@ it is ever corrected. What is overdue is escalated, once per unit, clause and le
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar, Literal, NamedTuple, TypeAlias, assert_never
 
 from domain.authority import Authority
 from domain.cascade import scope
-from domain.deadline import due_at
+from domain.deadline import Shorter, due_at
 from domain.decider import Decider
 from domain.directive import Clause, Directive
 from domain.errors import Refused
@@ -170,7 +171,11 @@ Key: TypeAlias = tuple[ClauseId, PostId | None]
 
 
 def owed(
-    directive: Directive, tree: Tree, relays: Mapping[UnitId, Relay], at: Micros
+    directive: Directive,
+    tree: Tree,
+    relays: Mapping[UnitId, Relay],
+    at: Micros,
+    shorter: Mapping[UnitId, Sequence[Shorter]] | None = None,
 ) -> list[Owed]:
     """Return what returns the directive has asked for by an instant, and who owes them.
 
@@ -178,6 +183,8 @@ def owed(
     kind that the clause names and in the directive's scope, or has received it; a post named
     owes one for its own unit. With the clock of the receipt a unit that has not received the
     directive owes nothing yet. A material amendment asks anew, and its clocks begin with it.
+    ``shorter`` is what had been tightened by that instant, by the unit it holds for: it is due
+    by the earliest of the deadlines, and never before one of them was said.
     """
     if directive.order is None:
         return []
@@ -199,13 +206,20 @@ def owed(
                 here = None if relay is None else relay.received_at
                 if here is None and clause.due.clock in ("receipt", "service"):
                     continue
-                due = due_at(
-                    clause.due,
+                runs_out = partial(
+                    due_at,
                     issued=directive.issued_at,
                     received=here or 0,
                     served=here or 0,  # nobody serves a desk: its own clock is the receipt
                     restarted=asking.since if n else 0,
                 )
+                sooner = (
+                    max(runs_out(one.due), one.since)
+                    for one in (shorter or {}).get(unit, ())
+                    if one.clause == clause.id
+                    and (here is not None or one.due.clock in (None, "issue"))
+                )
+                due = min([runs_out(clause.due), *sooner])
                 found.append(
                     Owed(
                         clause.id, unit, named, due, asking.number, until,

@@ -20,7 +20,7 @@ from domain.service import LEVEL
 from ledger.codec import Entry, decode
 from ledger.links import waiting
 from ledger.store import head, select_entries
-from office.cases import Sitting, awaited
+from office.cases import Sitting, awaited, due
 from office.questions import zone
 from projections import cases, directives, force, hops, proof, standing
 from projections.cases import Known
@@ -47,7 +47,10 @@ def listed(
     unit: str | None = None,
     state: str | None = None,
 ) -> dict[str, Any]:
-    """List cases as they stood at a moment, oldest report first; of a unit, with all below it."""
+    """List cases as they stood at a moment, oldest report first; of a unit, with all below it.
+
+    Each with the desk that it lies on by then.
+    """
     if state is not None and state not in STATES:
         raise Misused(f"{state!r} is no state of a case; they are {', '.join(STATES)}.")
     name = None if ref is None else directives.find(db, ref)
@@ -58,15 +61,19 @@ def listed(
             raise Unknown(f"There is no unit {unit!r} at that instant.")
         inside = set(tree.below(UnitId(unit)))
     zone_ = zone(db)
+    found = [
+        one
+        for one in cases.seen(db, asked, directive=name, officer=officer)
+        if (inside is None or one.case.unit in inside)
+        and (state is None or one.case.state == state)
+    ]
+    sitting = Sitting(db, instant(asked.at), {one.case.officer for one in found}, asked.known)
     return {
         "as_of": _at(asked.at, zone_),
         "known_at": asked.known,
         "position": head(db.conn),
         "cases": [
-            _row(one, zone_)
-            for one in cases.seen(db, asked, directive=name, officer=officer)
-            if (inside is None or one.case.unit in inside)
-            and (state is None or one.case.state == state)
+            {**_row(one, zone_), "competent": awaited(sitting, one.case)} for one in found
         ],
     }
 
@@ -75,7 +82,7 @@ def show(db: Database, name: str, asked: Moment) -> dict[str, Any]:
     """Tell how a case stood at a moment, whose desk it lies on, and its entries by then."""
     found = _one(db, name, asked)
     zone_ = zone(db)
-    sitting = Sitting(db, instant(asked.at), {found.case.officer})
+    sitting = Sitting(db, instant(asked.at), {found.case.officer}, asked.known)
     return {
         **_row(found, zone_),
         "competent": awaited(sitting, found.case),
@@ -127,6 +134,9 @@ def annex(db: Database, name: str, asked: Moment) -> dict[str, Any]:
         "duty": reported.duty,
         "breach_at": _at(here.breach_at, zone_),
         "evidence": reported.evidence,
+        "due_at": _at(
+            due(db, directive, here.officer, here.clause, here.breach_at, asked.known), zone_
+        ),
         "served": proved.served,
         "because": proved.because,
         **_times(db, here.directive, here.officer, at, answers, zone_),

@@ -11,18 +11,30 @@ from typing import Any, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
 from domain import case, discipline
-from domain.authority import Authority, authority
+from domain.authority import Authority
 from domain.case import BREACHED, CASE, Case, Ground
+from domain.deadline import Shorter
 from domain.directive import Clause, Directive, Version
 from domain.discipline import Desk
 from domain.errors import FarmanError, Flaw, Misused, Refused, Unaccepted, Unknown
-from domain.fact import ClauseId, DirectiveId, Fact, Micros, OfficerId, PostId, UnitId, micros
+from domain.fact import (
+    FOREVER,
+    ClauseId,
+    DirectiveId,
+    Fact,
+    Micros,
+    OfficerId,
+    PostId,
+    UnitId,
+    micros,
+)
 from domain.force import Tree
 from domain.standing import Asked, Plea, freed
 from ledger.codec import Entry
-from office import hosting
+from office import hosting, returns
+from office.authority import ground
 from office.work import Work
-from projections import cases, directives, force, proof, roll, standing
+from projections import cases, directives, force, hops, permissions, proof, roll, standing
 from projections.database import Database, Moment
 from projections.roll import Change
 from projections.tables import FIELDS
@@ -47,19 +59,6 @@ class Breach(NamedTuple):
     """Of the file that reports it."""
 
 
-class Opened(NamedTuple):
-    """A case that was just opened."""
-
-    case: str
-    directive: str
-    officer: str
-    unit: str
-    """The officer's at the breach."""
-    breach_at: Micros
-    position: int
-    """The entry that reports it."""
-
-
 class Stood(NamedTuple):
     """How an officer stood at an instant; of one who has left, where he was last."""
 
@@ -69,29 +68,19 @@ class Stood(NamedTuple):
     gone: bool
 
 
-def permitted(
-    db: Database, directive: str, officer: str, clause: str, at: Micros
-) -> str | None:
-    """Return the permission that an officer had for a clause at an instant; None without one."""
-    del db, directive, officer, clause, at
-    return None
-
-
-def opened(work: Work, found: Sequence[Opened]) -> None:
-    """Do what follows from cases that were just opened, all of one command."""
-    del work, found
-
-
 class Sitting:
     """What is looked up once for all the cases of a command, as things stand at its instant."""
 
-    def __init__(self, db: Database, at: datetime, officers: Collection[str]) -> None:
+    def __init__(
+        self, db: Database, at: datetime, officers: Collection[str], known: int | None = None
+    ) -> None:
         self.db, self.at = db, at
-        self.tree: Tree = force.tree(db, Moment(micros(at)))
+        self.tree: Tree = force.tree(db, Moment(micros(at), known))
         described = force.described(db)
         self.force = described[0] if described else ""
         self.zone = ZoneInfo(described[2] if described else "UTC")
-        self._history: Mapping[str, Sequence[Change]] = roll.history(db, officers)
+        self._history: Mapping[str, Sequence[Change]] = roll.history(db, officers, known)
+        self._grounds: dict[tuple[str, UnitId | None], Authority] = {}
 
     def listed(self, officer: str) -> bool:
         """Tell whether any roll has listed an officer."""
@@ -132,20 +121,11 @@ class Sitting:
             Unknown: there is no such post.
 
         """
-        if name not in self.tree.posts:
-            raise Unknown(f"There is no post {name!r}.")
-        post = PostId(name)
-        holder = self.tree.posts[post].holder
-        if holder is not None and holder not in self._history:
-            self._history = {**self._history, **roll.history(self.db, [holder])}
-        held = None if holder is None else self.stood(holder, micros(self.at))
         here = None if over is None else self.stood(over, micros(self.at))
-        return authority(
-            self.tree,
-            post,
-            None if here is None else here.unit,
-            None if held is None else held.rank,
-        )
+        key = (name, None if here is None else here.unit)
+        if key not in self._grounds:
+            self._grounds[key] = ground(self.db, self.tree, *key, micros(self.at))
+        return self._grounds[key]
 
 
 # -- reporting
@@ -199,7 +179,8 @@ def report(
             [Flaw(one.line, "officer_id", one.officer, reason) for one, reason in refused],
             len(breaches),
         )
-    opened(work, [_opened(entry) for entry in work.append(facts)])
+    entries = work.append(facts)
+    returns.contradict(work, name, [registry.speaks_against(entry) for entry in entries])
     if len(breaches) == 1 and breaches[0].line is None:
         return _answer(work, str(found[0]), registry.sitting, changed=news[0])
     return {
@@ -221,18 +202,6 @@ def _unaccepted(flaws: Sequence[Flaw], lines: int) -> Unaccepted:
         (one,) = flaws
         return Unaccepted(f"Line {one.line}, {one.value}: {one.reason} {told}", flaws)
     return Unaccepted(f"{len(flaws):,} of {lines:,} lines are not accepted. {told}", flaws)
-
-
-def _opened(entry: Entry) -> Opened:
-    fact: Any = entry.fact
-    return Opened(
-        entry.stream.removeprefix("case-").rpartition(".")[0],
-        fact.directive,
-        fact.officer,
-        fact.unit,
-        micros(fact.breach_at),
-        entry.position,
-    )
 
 
 class _Registry:
@@ -326,35 +295,54 @@ class _Registry:
             served_at=row.served_at if row is not None else None,
             unserved="" if served or clause is None else self._who_has_it(officer, at),
             gone=stood is not None and stood.gone,
-            due_at=None if row is None else self._due(row, breach.clause, at),
-            complied_at=self._complied(officer, breach.clause, at),
+            due_at=due(self.work.db, self.directive, officer, breach.clause, at),
+            complied_at=self._complied(officer, breach.clause, at, at),
             exempt=freed(pleas, at, (ClauseId(breach.clause),))[0],
-            permission=permitted(self.work.db, self.name, officer, breach.clause, at),
+            permission=permissions.in_force(
+                self.work.db, self.name, officer, breach.clause, at
+            ),
         )
 
     def _who_has_it(self, officer: str, at: Micros) -> str:
         moment = Moment(at)
         return proof.proof(self.work.db, self.name, officer, moment, self.sitting.zone).because
 
-    def _due(self, row: standing.Row, clause: str, at: Micros) -> Micros | None:
-        asked = Asked.of(self.directive, at)
-        dues = dict(
-            zip(asked.required, asked.dues(row.received_at, row.served_at), strict=True)
-        )
-        return dues.get(ClauseId(clause))
-
-    def _complied(self, officer: str, clause: str, at: Micros) -> Micros | None:
+    def _complied(self, officer: str, clause: str, at: Micros, by: Micros) -> Micros | None:
+        """Return when he first did what was asked at an instant, if he had by another."""
         asked = Asked.of(self.directive, at).version
         return min(
             (
                 one.at
                 for one in self.said.get((self.name, officer), ())
                 if one.level == _COMPLIED
-                and one.at <= at
+                and one.at <= by
                 and one.version >= asked
                 and one.clause in (None, clause)
             ),
             default=None,
+        )
+
+    def speaks_against(self, opened: Entry) -> returns.Against:
+        """Return what a case that was just opened says against certificates.
+
+        Who did late what he had to do was in breach until then, and not after it.
+        """
+        fact: Any = opened.fact
+        at = micros(fact.breach_at)
+        acts = Asked.of(self.directive, at).required
+        made_good = (
+            self._complied(fact.officer, fact.clause, at, FOREVER)
+            if fact.clause in acts
+            else None
+        )
+        return returns.Against(
+            officer=fact.officer,
+            unit=fact.unit,
+            at=at,
+            until=FOREVER if made_good is None else made_good,
+            what=f"Reported in breach of {fact.clause}: {fact.evidence}",
+            entry=opened.position,
+            case=opened.stream.removeprefix("case-").rpartition(".")[0],
         )
 
     def _must_be_opened_here(self, officer: str) -> None:
@@ -369,6 +357,32 @@ class _Registry:
         fault = self._elsewhere[unit]
         if fault is not None:
             raise fault
+
+
+def due(
+    db: Database,
+    directive: Directive,
+    officer: str,
+    clause: str,
+    at: Micros,
+    known: int | None = None,
+) -> Micros | None:
+    """Return when an act was due for an officer by what was asked at an instant; None: never.
+
+    What the unit that served him, or one above it, was told to do sooner counts.
+    ``known``: a position, inclusive; else by all that is known.
+    """
+    name = directive.id or ""
+    row = standing.load(db, [(name, officer)]).get((name, officer))
+    asked = Asked.of(directive, at)
+    if row is None or clause not in asked.required:
+        return None
+    shorter: Sequence[Shorter] = standing.shorter(db, name, row.served_by)
+    if known is not None:
+        told = hops.shorter(db, name, Moment(FOREVER, known))
+        shorter = told.get(UnitId(row.served_by), ())
+    dues = asked.dues(row.received_at, row.served_at, shorter)
+    return dues[asked.required.index(ClauseId(clause))]
 
 
 def _consequence(version: Version, clause: str) -> Clause | None:

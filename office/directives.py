@@ -10,7 +10,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain import directive, relay
-from domain.authority import authority
 from domain.deadline import Due
 from domain.directive import DIRECTIVE, Clause, Order, Terms, directive_id
 from domain.drift import clauses, compare, must_not_relax
@@ -19,8 +18,9 @@ from domain.fact import FOREVER, DirectiveId, Micros, PostId, UnitId, micros
 from domain.force import Tree
 from domain.relay import RELAY
 from office import cascade, hosting, registers
+from office.authority import ground
 from office.work import Work
-from projections import directives, force, hops, instruments, roll, status
+from projections import directives, force, hops, instruments, status
 from projections.database import Moment
 
 
@@ -99,11 +99,9 @@ def _authorised(
     """Return what an issue stands on: the post's holder and rank, over all that is addressed."""
     lines = [list(tree.above(unit)) for unit in fact.order.addressees]
     shared = next((unit for unit in lines[0] if all(unit in line for line in lines)), None)
-    holder = tree.posts[issuer].holder
-    rank = roll.rank_at(work.db, holder, micros(fact.at))
     return directive.Authorised(
         **work.about(fact.at, fact.actor, fact.channel),
-        authority=authority(tree, issuer, shared, rank),
+        authority=ground(work.db, tree, issuer, shared, micros(fact.at)),
     )
 
 
@@ -326,9 +324,7 @@ def tighten(
         was=was,
         version=wording.number,
         text=wording.text,
-        authority=authority(
-            tree, post, here, roll.rank_at(work.db, tree.posts[post].holder, t)
-        ),
+        authority=ground(work.db, tree, post, here, t),
         units=tuple(sorted(tree.below(here))),
     )
     shut = due is None and (
@@ -404,9 +400,7 @@ def drift(
             version=wording.number,
             text=wording.text,
             differences=tuple(differences),
-            authority=authority(
-                tree, post, here, roll.rank_at(work.db, tree.posts[post].holder, t)
-            ),
+            authority=ground(work.db, tree, post, here, t),
         )
         known = replace(state, drifts=frozenset(one[0] for one in noted))
         facts = RELAY.decide(relay.Record(fact), known)

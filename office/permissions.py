@@ -10,22 +10,21 @@ from datetime import datetime
 from typing import Any
 
 from domain import permission
-from domain.authority import Authority, authority
+from domain.authority import Authority
 from domain.errors import Refused, Unknown
 from domain.fact import (
     ClauseId,
     DirectiveId,
     OfficerId,
-    PostId,
-    UnitId,
     instant,
     micros,
 )
-from domain.force import Post, Tree
+from domain.force import Post
 from domain.permission import PERMISSION, Permission
 from ledger.codec import decode
 from ledger.store import select_stream
 from office import hosting, questions
+from office.authority import ground
 from office.roll import must_be_listed
 from office.work import Work
 from projections import directives, force, permissions, standing
@@ -96,7 +95,7 @@ def request(
         scope=word,
         until=until,
         why=why,
-        decider=_authority(work, tree, desk.id, place.unit, t),
+        decider=ground(work.db, tree, desk.id, place.unit, t),
     )
     ask = permission.Ask(fact, served_at)
     stream = permission.stream(fact.permission, work.office)
@@ -122,14 +121,14 @@ def grant(
     """
     row = permissions.find(work.db, name)
 
-    def fact(case: "_Case", ground: Authority) -> permission.Granted:
+    def fact(case: "_Case", stands_on: Authority) -> permission.Granted:
         end = permission.granted_until(case.state, micros(case.when), case.longest)
         return permission.Granted(
             **work.about(case.when, f"post:{by}", "desk"),
             scope=case.state.scope,
             until=until or instant(end).astimezone(questions.zone(work.db)),
             reason=reason or row.why,
-            authority=ground,
+            authority=stands_on,
         )
 
     return _decide(work, row, by, fact, at=at, told=until is not None)
@@ -146,9 +145,9 @@ def refuse(
     """Give no leave; as `grant` otherwise."""
     row = permissions.find(work.db, name)
 
-    def fact(case: "_Case", ground: Authority) -> permission.Refused:
+    def fact(case: "_Case", stands_on: Authority) -> permission.Refused:
         about = work.about(case.when, f"post:{by}", "desk")
-        return permission.Refused(**about, reason=reason, authority=ground)
+        return permission.Refused(**about, reason=reason, authority=stands_on)
 
     return _decide(work, row, by, fact, at=at)
 
@@ -164,9 +163,9 @@ def revoke(
     """Take back what was given; by the post that decides for the officer by then."""
     row = permissions.find(work.db, name)
 
-    def fact(case: "_Case", ground: Authority) -> permission.Revoked:
+    def fact(case: "_Case", stands_on: Authority) -> permission.Revoked:
         about = work.about(case.when, f"post:{by}", "desk")
-        return permission.Revoked(**about, reason=reason, authority=ground)
+        return permission.Revoked(**about, reason=reason, authority=stands_on)
 
     return _decide(work, row, by, fact, at=at)
 
@@ -228,7 +227,7 @@ def _decide(
     if case.desk is not None:
         hosting.must_host(work, case.desk.unit)
     over = None if case.place is None else case.place.unit
-    fact = made(case, _authority(work, case.tree, by, over, t))
+    fact = made(case, ground(work.db, case.tree, by, over, t))
     command = permission.Decide(
         fact,
         desk=case.desk,
@@ -267,13 +266,6 @@ def folded(work: Work, row: permissions.Row) -> Permission:
         decode(name, state)  # type: ignore[misc]  # the stream holds only its facts
         for _, _, _, name, state in select_stream(work.db.conn, row.stream)
     )
-
-
-def _authority(work: Work, tree: Tree, post: str, over: UnitId | None, at: int) -> Authority:
-    """Return the snapshot of a post's authority over a unit, with its holder's rank."""
-    holder = tree.posts[PostId(post)].holder
-    place = None if holder is None else Places(work.db, [holder]).at(holder, at)
-    return authority(tree, PostId(post), over, None if place is None else place.rank)
 
 
 def _told(work: Work, name: str, *, changed: bool) -> dict[str, Any]:

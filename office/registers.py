@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from domain import directive, instrument, official
-from domain.authority import Authority, authority
+from domain.deadline import Shut
 from domain.directive import DIRECTIVE, Clause, Terms
 from domain.errors import Misused, Refused, Unknown
 from domain.fact import DirectiveId, Micros, PostId, UnitId, micros
@@ -15,8 +15,9 @@ from domain.force import Tree
 from domain.instrument import INSTRUMENT, Paper, instrument_id
 from domain.official import OFFICIAL, PLATFORMS, Event, Kind, Under, official_id
 from office import hosting
+from office.authority import ground
 from office.work import Work
-from projections import directives, force, instruments, officials
+from projections import directives, force, hops, instruments, officials
 from projections.database import Database, Moment
 from projections.directives import cited
 
@@ -32,27 +33,6 @@ class Entry(NamedTuple):
     under: str | None = None
     """The order by which it is entered: id or number."""
     clause: str | None = None
-
-
-def snapshot(work: Work, tree: Tree, post: str, over: UnitId | None, at: Micros) -> Authority:
-    """Return the ground on which a post acts over a unit, with its holder's rank then.
-
-    Raises:
-        Unknown: there is no such post.
-
-    """
-    here = tree.posts.get(PostId(post))
-    if here is None:
-        raise Unknown(f"There is no post {post!r}.")
-    rank = None
-    if here.holder is not None:
-        found = work.db.tuples(
-            "SELECT rank FROM {roll} WHERE officer = :o AND at <= :t AND until > :t",
-            o=here.holder,
-            t=at,
-        )
-        rank = found[0][0] if found else None
-    return authority(tree, here.id, over, rank)
 
 
 def enter(
@@ -94,9 +74,11 @@ def enter(
         post=PostId(entry.post),
         purpose=entry.purpose,
         under=under,
-        authority=snapshot(work, tree, by or entry.post, unit, t),
+        authority=ground(work.db, tree, by or entry.post, unit, t),
     )
-    facts = OFFICIAL.decide(official.Enter(fact, tree, at is not None, clause), state)
+    facts = OFFICIAL.decide(
+        official.Enter(fact, tree, at is not None, clause, _closed(work, fact, t)), state
+    )
     return _written(work, kind, known or number, facts)
 
 
@@ -134,6 +116,14 @@ def _under(work: Work, entry: Entry, at: Micros) -> tuple[Clause | None, Under |
     )
 
 
+def _closed(work: Work, fact: official.Entered, at: Micros) -> Shut | None:
+    """Return who has closed the exception that it is entered under, for the owner unit."""
+    if fact.under is None:
+        return None
+    shut = hops.closed(work.db, fact.under.directive, fact.unit, Moment(at))
+    return shut.get(fact.under.clause)
+
+
 def _clause(terms: Terms, name: str) -> Clause | None:
     return next((clause for clause in terms.clauses if clause.id == name), None)
 
@@ -162,7 +152,7 @@ def hand_on(
     fact = made(
         **work.about(when, f"post:{actor}", "desk"),
         post=PostId(post),
-        authority=snapshot(work, tree, actor, entered.unit, micros(when)),
+        authority=ground(work.db, tree, actor, entered.unit, micros(when)),
     )
     clause = None
     if entered.under is not None:
@@ -195,7 +185,7 @@ def close(
     fact = made(
         **work.about(when, f"post:{actor}", "desk"),
         reason=reason,
-        authority=snapshot(work, tree, actor, entered.unit, micros(when)),
+        authority=ground(work.db, tree, actor, entered.unit, micros(when)),
     )
     return _written(work, kind, name, OFFICIAL.decide(official.Close(fact, tree), state))
 
@@ -299,7 +289,7 @@ def back(
     fact = directive.Backed(
         **work.about(when, f"post:{by}", "desk"),
         instrument=meant,
-        authority=snapshot(work, tree, by, state.unit, t),
+        authority=ground(work.db, tree, by, state.unit, t),
     )
     if state.backing is not None and _known_as(work.db, state.backing) == meant:
         names |= {state.backing}  # it was a text then, and is entered now

@@ -4,13 +4,14 @@ The office that hosts a relay takes the returns of its unit, escalates those tha
 marks those that cannot have been true. Every number is that of `projections.status`.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from domain import relay, returns
-from domain.authority import Authority, authority
+from domain.authority import Authority
 from domain.directive import Directive
 from domain.errors import Misused, Refused, Unknown
 from domain.escalation import step
@@ -28,13 +29,14 @@ from domain.fact import (
 from domain.force import Tree
 from domain.returns import RETURNS, Given, Numbers, Owed
 from office import cascade, hosting
+from office.authority import ground
 from office.roll import must_be_listed
 from office.work import Work
 from projections import directives, force, hops, roll, status
 from projections import returns as returns_
 from projections.database import Database, Moment
 from projections.offices import Hosts
-from projections.returns import Item, Return
+from projections.returns import Item, Mark, Return
 
 LONGEST = 10_000
 """Characters of a note and of evidence."""
@@ -81,7 +83,9 @@ def submit(
     asked = directive.asked_at(t)
     items = [
         item
-        for item in returns.owed(directive, tree, relays, t)
+        for item in returns.owed(
+            directive, tree, relays, t, hops.shorter(work.db, name, Moment(t))
+        )
         if item.unit == here and item.version == asked.number
     ]
     owing = _of_clause(items, clause, unit, name)
@@ -99,14 +103,14 @@ def submit(
     for one in mine:  # sent again it is answered as before, whatever became of the post
         if (one.given.at, one.given.claimed, one.given.version) == again:
             return _submitted(work, name, one.unit, item, one.given, changed=False)
-    ground = _authority(work, tree, by, here, t)
+    stands_on = _held(work, tree, by, here, t)
     numbers = _numbers(work.db, name, t, [here], work.now)[here]
     fact = returns.ReturnSubmitted(
         **work.about(when, f"post:{by}", "desk"),
         clause=item.clause,
         named=item.named,
         by=PostId(by),
-        authority=ground,
+        authority=stands_on,
         version=wording.number,
         text=wording.text,
         claimed=claimed,
@@ -194,7 +198,7 @@ def contradict_by(
         evidence,
         officer=officer,
         case=case,
-        by=(by, _authority(work, tree, by, here, t)),
+        by=(by, _held(work, tree, by, here, t)),
         decided=True,
     )
     work.append(facts)
@@ -209,54 +213,112 @@ def contradict_by(
     }
 
 
-def contradict(
-    work: Work,
-    directive: str,
-    officer: str,
-    unit: str,
-    at: datetime,
-    what: str,
-    entry: int,
-    *,
-    case: str | None = None,
-) -> int:
-    """Mark what a breach speaks against; return how many returns were marked anew.
+class Against(NamedTuple):
+    """What speaks against certificates: a breach that has come out."""
 
-    An officer who at ``at`` stood in ``unit`` is said to have been in breach then, by the entry
-    ``entry``. Marked, once for him, is every return of a unit above him (hosted here) that was
-    given by then while he stood under it, and that certifies everybody, or more than can have
-    complied if he had not.
+    officer: str
+    unit: str
+    """His, when it happened."""
+    at: Micros
+    """When it happened."""
+    until: Micros
+    """When he made it good; `FOREVER` if he has not, or nothing makes it good."""
+    what: str
+    entry: int
+    """The entry that says so."""
+    case: str | None = None
+
+
+def contradict(work: Work, directive: str, found: Sequence[Against]) -> int:
+    """Mark what breaches speak against; return how many returns were marked anew.
+
+    Marked, once for each officer, is every return of a unit above him (hosted here) that was
+    given before the breach came out while he stood under it; that he had not made good by then;
+    and that certifies everybody, or more than can have complied if he had not.
     """
-    t = micros(at)
-    tree = force.tree(work.db, Moment(t))
-    line = list(tree.above(UnitId(unit)))
-    hosted, _ = hosting.between(work, directive, tree)
-    then = roll.where(work.db, [officer]).get(officer, [])
-    facts: list[tuple[str, Fact]] = []
-    for one in returns_.of_directive(work.db, directive):
-        if one.unit not in line or one.given.at > t:
-            continue
-        if hosted is not None and one.unit not in hosted:
-            continue
-        where = next((s.unit for s in then if s.at <= one.given.at < s.until), None)
-        before = force.tree(work.db, Moment(one.given.at))
-        if where is None or one.unit not in before.above(UnitId(where)):
-            continue
-        others = {mark.officer for mark in one.marks if mark.officer not in (None, officer)}
-        now = _numbers(work.db, directive, one.given.at, [one.unit], work.now)[one.unit]
-        if one.given.full or one.given.claimed > now.bound - len(others) - 1:
-            facts += _contradicted(
-                work,
-                directive,
-                one,
-                instant(max(work.now, one.given.at)),
-                what,
-                officer=officer,
-                case=case,
-                entry=entry,
-            )
+    given = returns_.of_directive(work.db, directive) if found else []
+    if not given:
+        return 0
+    hosted, _ = hosting.between(work, directive, force.tree(work.db, Moment(work.now)))
+    judged = _Judged(work, directive, given, hosted, {one.officer for one in found})
+    facts = [fact for one in found for fact in judged.against(one)]
     work.append(facts)
     return len(facts)
+
+
+class _Judged:
+    """A directive's returns, held against breaches one after the other."""
+
+    def __init__(
+        self,
+        work: Work,
+        name: str,
+        given: Sequence[Return],
+        hosted: Collection[UnitId] | None,
+        officers: Collection[str],
+    ) -> None:
+        self.work, self.name = work, name
+        self.spans = roll.where(work.db, officers)
+        self.given: dict[UnitId, list[Return]] = {}
+        for one in given:
+            if hosted is None or one.unit in hosted:
+                self.given.setdefault(one.unit, []).append(one)
+        self._known: dict[Micros, Mapping[UnitId, Numbers]] = {}
+
+    def against(self, breach: Against) -> list[tuple[str, Fact]]:
+        """Return the facts that a breach adds, and remember them."""
+        tree = force.tree(self.work.db, Moment(breach.at))
+        facts: list[tuple[str, Fact]] = []
+        for unit in tree.above(UnitId(breach.unit)):
+            for n, one in enumerate(self.given.get(unit, ())):
+                if one.position < breach.entry and self._untrue(one, breach):
+                    new = self._marked(one, breach)
+                    about = f"officer:{breach.officer}"
+                    mark = Mark(0, 0, breach.what, breach.officer, breach.case, None, about)
+                    self.given[unit][n] = replace(one, marks=(*one.marks, mark))
+                    facts += new
+        return facts
+
+    def _untrue(self, one: Return, breach: Against) -> bool:
+        """Tell whether a return cannot have been true, with him in breach."""
+        at = one.given.at
+        where = next(
+            (s.unit for s in self.spans.get(breach.officer, ()) if s.at <= at < s.until), None
+        )
+        if where is None or breach.until <= at:
+            return False
+        if one.unit not in force.tree(self.work.db, Moment(at)).above(UnitId(where)):
+            return False
+        others = {mark.officer for mark in one.marks} - {None, breach.officer}
+        return one.given.full or (
+            one.given.claimed > self._numbers(one).bound - len(others) - 1
+        )
+
+    def _numbers(self, one: Return) -> Numbers:
+        """Return what is known now of the instant of a return."""
+        at = one.given.at
+        if at not in self._known:
+            units = {
+                unit
+                for unit, given in self.given.items()
+                if any(each.given.at == at for each in given)
+            }
+            self._known[at] = _numbers(self.work.db, self.name, at, units, self.work.now)
+        return self._known[at][one.unit]
+
+    def _marked(self, one: Return, breach: Against) -> list[tuple[str, Fact]]:
+        """Return what marks it; nothing if it was marked for him already."""
+        return _contradicted(
+            self.work,
+            self.name,
+            one,
+            instant(max(self.work.now, one.given.at)),
+            breach.what,
+            officer=breach.officer,
+            case=breach.case,
+            entry=breach.entry,
+            numbers=self._numbers(one),
+        )
 
 
 def _contradicted(
@@ -429,14 +491,12 @@ def _of_clause(items: Collection[Owed], clause: str | None, unit: str, name: str
     return found
 
 
-def _authority(work: Work, tree: Tree, by: str, over: UnitId, at: Micros) -> Authority:
-    holder = tree.posts[PostId(by)].holder
-    if holder is None:
+def _held(work: Work, tree: Tree, by: str, over: UnitId, at: Micros) -> Authority:
+    """Return the ground on which a post acts that somebody holds."""
+    found = ground(work.db, tree, by, over, at)
+    if found.officer is None:
         raise Refused(f"{by} is vacant: a return needs a held post.")
-    rank = work.db.run(
-        "SELECT rank FROM {roll} WHERE officer = :o AND at <= :t AND until > :t", o=holder, t=at
-    ).scalar()
-    return authority(tree, PostId(by), over, None if rank is None else int(rank))
+    return found
 
 
 def _numbers(

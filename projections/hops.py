@@ -10,7 +10,7 @@ from datetime import datetime
 
 from domain import relay
 from domain.cascade import serving
-from domain.deadline import Due, Shorter
+from domain.deadline import Due, Shorter, Shut
 from domain.directive import Directive
 from domain.fact import FOREVER, ClauseId, Micros, UnitId, instant, micros
 from domain.force import Tree
@@ -142,13 +142,13 @@ def shorter(
     return found
 
 
-def closed(db: Database, directive: str, unit: str, moment: Moment) -> dict[ClauseId, UnitId]:
-    """Return the exceptions that admit nobody more at a unit, and which unit closed each."""
+def closed(db: Database, directive: str, unit: str, moment: Moment) -> dict[ClauseId, Shut]:
+    """Return the exceptions that admit nobody more at a unit, and who closed each first."""
     return {
-        row[0]: row[1]
+        row[0]: Shut(row[1], row[2])
         for row in db.tuples(
-            "SELECT clause, by_unit FROM {tightenings} WHERE directive = :d AND unit = :u"
-            " AND closed = 1 AND at <= :t AND position <= :p ORDER BY source DESC",
+            "SELECT clause, by_unit, at FROM {tightenings} WHERE directive = :d AND unit = :u"
+            " AND closed = 1 AND at <= :t AND position <= :p ORDER BY at DESC, source DESC",
             d=directive,
             u=unit,
             t=moment.at,
@@ -171,6 +171,19 @@ def drifts(
     ):
         found.setdefault(unit, []).append((text, at, looser))
     return found
+
+
+def tightened(db: Database, directive: str, unit: str, moment: Moment) -> list[int]:
+    """Return the entries that tightened a directive for a unit, there or above it, in order."""
+    rows = db.tuples(
+        "SELECT DISTINCT source FROM {tightenings} WHERE directive = :d AND unit = :u"
+        " AND at <= :t AND position <= :p ORDER BY source",
+        d=directive,
+        u=unit,
+        t=moment.at,
+        p=FOREVER if moment.known is None else moment.known,
+    )
+    return [row[0] for row in rows]
 
 
 def _unreceived(db: Database, entries: Sequence[Entry]) -> None:

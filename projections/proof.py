@@ -117,6 +117,8 @@ class _Case:
             *self._of_directive(at),
             *(entry for entry in self._steps(way, at) if entry.position < position),
             *self._at([position, *then.said("unit")]),
+            # What his unit was told to do sooner binds him too.
+            *self._at(hops.tightened(self.db, self.name, unit, self.moment)),
             # His own words: who answered has had it.
             *self._written([f"service-{self.name}.{self.id}."], self.moment.at),
         ]

@@ -186,7 +186,8 @@ def items(
     ):
         return []
     tree = force.tree(db, moment)
-    asked = returns.owed(directive, tree, hops.relays(db, name, moment), moment.at)
+    relays, shorter = hops.relays(db, name, moment), hops.shorter(db, name, moment)
+    asked = returns.owed(directive, tree, relays, moment.at, shorter)
     given: dict[tuple[UnitId, Key], list[Return]] = {}
     for one in of_directive(db, name, moment):
         given.setdefault((one.unit, one.key), []).append(one)

@@ -181,6 +181,8 @@ def where(db: Database, officers: Iterable[str]) -> dict[str, list[Span]]:
 
 def rank_at(db: Database, officer: str | None, at: Micros) -> int | None:
     """Return an officer's rank at an instant (BPS); None where it is not known here."""
+    if officer is None:
+        return None
     row = db.run(
         "SELECT rank FROM {roll} WHERE officer = :o AND at <= :t AND until > :t",
         o=officer,

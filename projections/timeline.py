@@ -22,11 +22,11 @@ from domain import (
     service,
 )
 from domain.authority import Authority
-from domain.fact import Fact, words
+from domain.fact import FOREVER, Fact, words
 from ledger.codec import Entry, decode
 from ledger.links import waiting
-from projections import cases, permissions
-from projections.database import Database, listed
+from projections import cases, hops, permissions
+from projections.database import Database, Moment, listed
 
 _PAGE = 2_000
 
@@ -47,9 +47,23 @@ def entries(
         streams += permissions.streams(db, name, officer)
     else:
         ranges[2] = f"roll_call-{unit}."
+    tightened = [] if officer is None else _tightened(db, name, officer, known)
     for entry in written(db, ranges, known, streams):
-        if _concerns(entry.fact, name, officer):
+        if _concerns(entry.fact, name, officer) or entry.position in tightened:
             yield entry
+
+
+def _tightened(db: Database, name: str, officer: str, known: int | None) -> list[int]:
+    """Return the entries that tightened it for the unit that served an officer."""
+    served = db.tuples(
+        "SELECT served_by FROM {standing}"
+        " WHERE directive = :d AND officer = :o AND position <= :p",
+        d=name,
+        o=officer,
+        p=FOREVER if known is None else known,
+    )
+    moment = Moment(FOREVER, known)
+    return [one for row in served for one in hops.tightened(db, name, row[0], moment)]
 
 
 def written(

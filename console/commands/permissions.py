@@ -40,9 +40,7 @@ def request(
     ],
     scope: Annotated[
         str,
-        typer.Option(
-            "--scope", help="What for, in a word that the rule lists.", metavar="TEXT"
-        ),
+        typer.Option("--scope", help="What for, in words that the rule lists.", metavar="TEXT"),
     ],
     until: Annotated[
         str, typer.Option("--until", help="Until when, with its offset.", metavar="T")

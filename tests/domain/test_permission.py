@@ -23,6 +23,7 @@ from domain.permission import (
     Permission,
     Requested,
     Revoked,
+    alike,
     competent,
     granted_until,
     longest,
@@ -182,6 +183,18 @@ def test_the_scope_is_one_of_the_rules_and_the_nearest_is_named() -> None:
     )
 
 
+def test_several_of_what_a_rule_lists_are_asked_for_at_once_in_any_order() -> None:
+    both = "Police vehicles , UNIFORM"
+    assert ruled(TERMS, "platforms", both) == (RULE, "uniform, Police vehicles")
+    assert alike("uniform, Police vehicles", both)
+    assert not alike("uniform", both)
+    with pytest.raises(Refused, match="not for 'films'; did you mean"):
+        ruled(TERMS, "platforms", "uniform, films")
+    for nothing in ("", "uniform,"):
+        with pytest.raises(Refused, match="not for ''"):
+            ruled(TERMS, "platforms", nothing)
+
+
 def test_a_rule_without_a_list_takes_any_scope() -> None:
     rule = clause("leave", "permission_rule", of=("platforms",), decider_post="igp")
     terms = Terms(subject={}, clauses=(clause("platforms", unless_permitted=True), rule))
@@ -195,6 +208,8 @@ def test_of_two_rules_the_one_with_the_scope_decides() -> None:
     terms = TERMS.model_copy(update={"clauses": (*TERMS.clauses, other)})
     assert ruled(terms, "platforms", "offices") == (other, "offices")
     assert ruled(terms, "platforms", "uniform") == (RULE, "uniform")
+    with pytest.raises(Refused, match="by different rules: ask for each by itself"):
+        ruled(terms, "platforms", "uniform, offices")
 
 
 def test_the_officer_must_have_been_served_by_then() -> None:

@@ -821,7 +821,7 @@ def test_a_directive_is_what_is_understood_of_it_and_goes_on_after_an_upgrade(
     new = directive.Amended(
         **about(), version=2, material=False, terms=terms(HOURLY), text=text(2)
     )
-    later([(stream, 2, "directive.amended@2", encode(new))], ends.region.office)
+    later([(stream, 3, "directive.amended@2", encode(new))], ends.region.office)
     ends.hq.take(ends.region.send())
     assert [(what, reason[:40]) for _, what, reason in waits(ends.hq)] == [
         ("form", "The ledger holds 'directive.amended@2', ")

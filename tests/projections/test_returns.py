@@ -9,7 +9,7 @@ import pytest
 from domain import returns
 from domain.directive import Clause
 from domain.errors import Misused, Refused, Unknown
-from domain.fact import FOREVER, ClauseId, micros
+from domain.fact import FOREVER, ClauseId, Micros, micros
 from office import returns as returns_
 from office.office import Office
 from office.work import working
@@ -34,6 +34,8 @@ from tests.projections.small import (
 )
 
 REF = "hq-2020-1"
+COMES_OUT = 1_000
+"""The position at which a breach is said, after all that the tests have written."""
 OF_SWAT = ("D-1", "C-1", "C-2", "C-3", "C-4")
 
 
@@ -258,9 +260,17 @@ def certified(ordered: Office) -> Office:
     return ordered
 
 
-def breach(office: Office, officer: str, unit: str, at: datetime, entry: int = 7) -> int:
+def breach(
+    office: Office,
+    officer: str,
+    unit: str,
+    at: datetime,
+    entry: int = COMES_OUT,
+    until: Micros = FOREVER,
+) -> int:
     with working(office.store, "hq", office.now) as work:
-        return returns_.contradict(work, REF, officer, unit, at, "He posted again.", entry)
+        about = returns_.Against(officer, unit, micros(at), until, "He posted again.", entry)
+        return returns_.contradict(work, REF, [about])
 
 
 def test_a_breach_that_comes_later_contradicts_every_full_return_above_him_once(
@@ -283,17 +293,18 @@ def test_a_breach_that_comes_later_contradicts_every_full_return_above_him_once(
     assert states(certified)[HAZARA] == "owed"
     found = facts(certified, returns.ReturnContradicted)
     assert [(one.officer, one.entry, one.claimed, one.known) for one in found] == [
-        ("C-2", 7, 5, 5),
-        ("C-2", 7, 7, 7),
-        ("C-3", 7, 5, 5),
-        ("C-3", 7, 7, 7),
+        ("C-2", COMES_OUT, 5, 5),
+        ("C-2", COMES_OUT, 7, 7),
+        ("C-3", COMES_OUT, 5, 5),
+        ("C-3", COMES_OUT, 7, 7),
     ]
 
 
-def test_a_breach_before_the_return_or_of_one_who_came_later_contradicts_nothing(
+def test_a_breach_that_was_known_or_made_good_or_of_one_who_came_later_contradicts_nothing(
     certified: Office,
 ) -> None:
-    assert breach(certified, "C-2", SAIDU, after(0.5)) == 0
+    assert breach(certified, "C-2", SAIDU, after(0.5), entry=7) == 0
+    assert breach(certified, "C-2", SAIDU, after(0.5), until=micros(after(1))) == 0
     certified.transfer("H-2", SWAT, at=after(1.5))
     assert breach(certified, "H-2", SWAT, after(2)) == 0
 
