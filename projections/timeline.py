@@ -317,7 +317,7 @@ def other(fact: Fact, here: str, zone: tzinfo = UTC) -> str:
         case roll.Promoted():
             return f"{fact.officer} now has rank BPS-{fact.rank}."
         case roll.DutyChanged():
-            return f"{fact.officer} is now {fact.duty}."
+            return f"{fact.officer} is now {roll.DUTY_WORDS[fact.duty]}."
         case roll.Retired():
             return f"{fact.officer} {'died' if fact.died else 'left the force'}."
         case force.ChargeAssumed():
