@@ -44,12 +44,6 @@ EXPORTS: dict[str, list[str]] = {
 """What can be exported, with its columns."""
 
 
-def zone(db: Database) -> ZoneInfo:
-    """Return the force's zone; UTC before a force was imported."""
-    described = force.described(db)
-    return ZoneInfo(described[2] if described else "UTC")
-
-
 def moment(
     db: Database, now: Micros, as_of: datetime | None, known_at: int | datetime | None
 ) -> Moment:
@@ -108,13 +102,13 @@ def stood_on(db: Database, me: str, now: Micros) -> dict[str, Any]:
     hosts = Hosts.of_office(db, me)
     if hosts is None:
         return {}
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     heard: dict[str, dict[str, Any]] = {}
     lately: set[str] = set()
     for link in links.every(db.conn):
         told = link.heartbeat()
         at = None if told is None else told[1]
-        heard[link.peer] = {"number": link.mark, "at": _at(at, zone_)}
+        heard[link.peer] = {"number": link.mark, "at": local(at, zone_)}
         if at is not None and now - at <= SILENT:
             lately.add(link.peer)
     return {
@@ -129,7 +123,8 @@ def stood_on(db: Database, me: str, now: Micros) -> dict[str, Any]:
     }
 
 
-def _at(at: Micros | None, zone_: ZoneInfo) -> datetime | None:
+def local(at: Micros | None, zone_: ZoneInfo) -> datetime | None:
+    """Return an instant as the force's clocks show it."""
     return None if at is None else instant(at).astimezone(zone_)
 
 
@@ -164,7 +159,7 @@ def status(
         raise Unknown(f"{current.number} has no version {version}.")
     counted = status_.standing(db, name, asked, now, version)
     top = _unit(counted.tree, unit)
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     told = counted.directive if counted.directive.versions else current
     shown = [] if top is None else _levels(counted.tree, top, depth)
     relays = (
@@ -175,10 +170,10 @@ def status(
         "directive": name,
         "number": current.number,
         "subject": words(told.version_at(asked.at).terms.subject),
-        "issued_at": _at(current.issued_at, zone_),
+        "issued_at": local(current.issued_at, zone_),
         "state": counted.state,
         "backed": counted.directive.backed(asked.at),
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         "position": head(db.conn),
         "unit": top,
@@ -213,14 +208,14 @@ def _unit_row(
         "name": words(here.name),
         "parent": here.parent,
         **_counts(counted, unit),
-        "received_at": _at(relay.received_at, zone_),
-        "acknowledged_at": _at(relay.acknowledged_at, zone_),
+        "received_at": local(relay.received_at, zone_),
+        "acknowledged_at": local(relay.acknowledged_at, zone_),
     }
 
 
 def overview(db: Database, asked: Moment, now: Micros, unit: str | None) -> dict[str, Any]:
     """Count every directive known at the moment, oldest first."""
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     tree = force.tree(db, asked)
     top = _unit(tree, unit)
     found: list[dict[str, Any]] = []
@@ -236,13 +231,13 @@ def overview(db: Database, asked: Moment, now: Micros, unit: str | None) -> dict
                 "directive": name,
                 "number": number,
                 "subject": words(directive.version_at(asked.at).terms.subject),
-                "issued_at": _at(directive.issued_at, zone_),
+                "issued_at": local(directive.issued_at, zone_),
                 "state": counted.state,
                 **(dict.fromkeys(NUMBERS, 0) if top is None else _counts(counted, top)),
             }
         )
     return {
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         "position": head(db.conn),
         "unit": top,
@@ -278,11 +273,11 @@ def officers(
         version=version,
     )
     more, page = len(page) > limit, page[:limit]
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     names = officers_.particulars(db, [one.officer for one in page], asked)
     return {
         "directive": name,
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         "officers": [
             {
@@ -292,11 +287,11 @@ def officers(
                 "unit": one.unit,
                 "rank": one.rank,
                 "duty": one.duty,
-                "served_at": _at(one.served_at, zone_),
-                "read_at": _at(one.read_at, zone_),
-                "acknowledged_at": _at(one.acknowledged_at, zone_),
-                "complied_at": _at(one.complied_at, zone_),
-                "due_at": _at(one.due_at, zone_),
+                "served_at": local(one.served_at, zone_),
+                "read_at": local(one.read_at, zone_),
+                "acknowledged_at": local(one.acknowledged_at, zone_),
+                "complied_at": local(one.complied_at, zone_),
+                "due_at": local(one.due_at, zone_),
                 "exempt": one.exempt,
                 "contested": one.contested,
                 "overdue": one.overdue,
@@ -313,7 +308,7 @@ def hops(db: Database, ref: str, asked: Moment, *, everything: bool = False) -> 
     ``everything``: all that is written down, also what is dated a little after the clock.
     """
     name = directives.find(db, ref)
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     tree = force.tree(db, asked)
     relays = hops_.relays(db, name, Moment(FOREVER, asked.known) if everything else asked)
     rows = {
@@ -333,7 +328,7 @@ def hops(db: Database, ref: str, asked: Moment, *, everything: bool = False) -> 
         acknowledged, forwarded = relay.acknowledged_at, relay.forwarded_at
         held = officers_.held_by(tree, unit)
         if held is not None:
-            held = {**held, "vacant_since": _at(held["vacant_since"], zone_)}  # type: ignore[arg-type]
+            held = {**held, "vacant_since": local(held["vacant_since"], zone_)}  # type: ignore[arg-type]
         end = asked.at if forwarded is None else forwarded
         found.append(
             {
@@ -343,10 +338,10 @@ def hops(db: Database, ref: str, asked: Moment, *, everything: bool = False) -> 
                 "parent": parent,
                 "sender": sender,
                 "via": relay.via,
-                "received_at": _at(received, zone_),
-                "acknowledged_at": _at(acknowledged, zone_),
-                "forwarded_at": _at(forwarded, zone_),
-                "served_at": _at(relay.served_at, zone_),
+                "received_at": local(received, zone_),
+                "acknowledged_at": local(acknowledged, zone_),
+                "forwarded_at": local(forwarded, zone_),
+                "served_at": local(relay.served_at, zone_),
                 "dwell_seconds": max(0, end - received) // SECOND,
                 "unacknowledged_seconds": max(
                     0, (asked.at if acknowledged is None else acknowledged) - received
@@ -357,11 +352,11 @@ def hops(db: Database, ref: str, asked: Moment, *, everything: bool = False) -> 
                 "waiting_units": held_up.get(unit, (0, 0))[0],
                 "waiting_officers": held_up.get(unit, (0, 0))[1],
                 "reminders": relay.reminders,
-                "reminded_at": _at(relay.reminded_at, zone_),
+                "reminded_at": local(relay.reminded_at, zone_),
                 "held_by": held,
             }
         )
-    return {"directive": name, "as_of": _at(asked.at, zone_), "hops": found}
+    return {"directive": name, "as_of": local(asked.at, zone_), "hops": found}
 
 
 def _held_up(
@@ -389,7 +384,7 @@ def overdue(db: Database, asked: Moment, unit: str | None) -> dict[str, Any]:
     tree = force.tree(db, asked)
     top = _unit(tree, unit)
     inside = set() if top is None else set(tree.below(top))
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     found: dict[tuple[str, str, UnitId], list[int]] = {}
     for (name,) in db.run("SELECT directive FROM {directives} ORDER BY position").fetchall():
         for clause, where, due, officers in status_.overdue(db, name, asked):
@@ -403,18 +398,18 @@ def overdue(db: Database, asked: Moment, unit: str | None) -> dict[str, Any]:
     ):
         held = officers_.held_by(tree, where)
         if held is not None:
-            held = {**held, "vacant_since": _at(held["vacant_since"], zone_)}  # type: ignore[arg-type]
+            held = {**held, "vacant_since": local(held["vacant_since"], zone_)}  # type: ignore[arg-type]
         rows.append(
             {
                 "directive": name,
                 "clause": clause,
                 "unit": where,
                 "officers": count,
-                "oldest_due_at": _at(due, zone_),
+                "oldest_due_at": local(due, zone_),
                 "held_by": held,
             }
         )
-    return {"as_of": _at(asked.at, zone_), "obligations": rows}
+    return {"as_of": local(asked.at, zone_), "obligations": rows}
 
 
 def timeline(
@@ -428,7 +423,7 @@ def timeline(
 ) -> dict[str, Any]:
     """List entries of a directive, oldest first."""
     name = directives.find(db, ref)
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     found: list[dict[str, Any]] = []
     for entry in timeline_.entries(db, name, officer=officer, unit=unit, known=known):
         if limit is not None and len(found) >= limit:
@@ -454,13 +449,13 @@ def _told(entry: Entry, zone_: ZoneInfo) -> dict[str, Any]:
 def proof_of_service(db: Database, ref: str, officer: str, asked: Moment) -> dict[str, Any]:
     """Tell whether an officer was served by a moment, why, and by which entries, in their order."""
     name = directives.find(db, ref)
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     found = proof.proof(db, name, officer, asked, zone_)
     return {
         "directive": name,
         "number": db.directive(name).number,
         "officer_id": officer,
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         "served": found.served,
         "because": found.because,
@@ -482,11 +477,11 @@ def permission_row(stood: permissions_.Stood, zone_: ZoneInfo) -> dict[str, Any]
         "why": row.why,
         "state": stood.state,
         "because": stood.because,
-        "until": _at(row.asked_until if row.until is None else row.until, zone_),
+        "until": local(row.asked_until if row.until is None else row.until, zone_),
         "decider": {"post": stood.post, "officer_id": stood.officer},
-        "requested_at": _at(row.requested_at, zone_),
-        "decided_at": _at(row.decided_at, zone_),
-        "revoked_at": _at(row.revoked_at, zone_),
+        "requested_at": local(row.requested_at, zone_),
+        "decided_at": local(row.decided_at, zone_),
+        "revoked_at": local(row.revoked_at, zone_),
     }
 
 
@@ -510,10 +505,10 @@ def permissions(
     tree = force.tree(db, asked)
     top = None if unit is None else _unit(tree, unit)
     inside = None if top is None else set(tree.below(top))
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     return {
         "directive": name,
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         "position": head(db.conn),
         "permissions": [
@@ -527,7 +522,7 @@ def permissions(
 def permission(db: Database, name: str, asked: Moment) -> dict[str, Any]:
     """Tell all of a permission: how it stands, and the entries that say so."""
     row = permissions_.find(db, name)
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     found = permissions_.each(db, asked, name=name)
     if not found:
         raise Unknown(f"{name} had not been asked for by that moment.")
@@ -537,14 +532,14 @@ def permission(db: Database, name: str, asked: Moment) -> dict[str, Any]:
         "rule": row.rule,
         "rank": row.rank,
         "requested_unit": row.unit,
-        "requested_until": _at(row.asked_until, zone_),
+        "requested_until": local(row.asked_until, zone_),
         "requested_decider": {"post": row.desk, "officer_id": row.desk_officer},
         "decided_by": None
         if stood.row.decided_by is None
         else {"post": stood.row.decided_by, "officer_id": stood.row.decided_officer},
         "reason": stood.row.reason,
         "revoked_reason": stood.row.revoked_reason,
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         "entries": [
             _told(entry, zone_)
@@ -576,7 +571,7 @@ def registered(
     tree = force.tree(db, asked)
     top = None if unit is None else _unit(tree, unit)
     inside = None if top is None else set(tree.below(top))
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     found = officials.listed(
         db,
         kind,
@@ -585,7 +580,7 @@ def registered(
         directive=None if under is None else directives.find(db, under),
     )
     return {
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         f"{kind}s": [
             _official(one, kind, tree, zone_)
@@ -606,11 +601,11 @@ def _official(one: officials.Listed, kind: Kind, tree: Tree, zone_: ZoneInfo) ->
         "held_by": {
             "post": one.post,
             "officer_id": None if post is None else post.holder,
-            "vacant_since": None if post is None else _at(post.vacant_since, zone_),
+            "vacant_since": None if post is None else local(post.vacant_since, zone_),
         },
         "purpose": one.purpose,
-        "since": _at(one.since, zone_),
-        "run_since": _at(one.run_since, zone_),
+        "since": local(one.since, zone_),
+        "run_since": local(one.run_since, zone_),
         "entered_by": one.entered_by,
         "under": None
         if one.directive is None
@@ -627,14 +622,14 @@ def is_official(
     """
     where = platform(on)
     found = officials.listed(db, kind, asked, platform=where, named=name)
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     tree = force.tree(db, asked)
     return {
         "official": bool(found),
         "complete": complete,
         "platform": where,
         "name": name,
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         kind: _official(found[0], kind, tree, zone_) if found else None,
     }
@@ -642,7 +637,7 @@ def is_official(
 
 def papers(db: Database) -> dict[str, Any]:
     """List the instruments from outside, in the order of their entry."""
-    return {"instruments": [_paper(one, zone(db)) for one in instruments.every(db)]}
+    return {"instruments": [_paper(one, force.zone(db)) for one in instruments.every(db)]}
 
 
 def _paper(one: instruments.Instrument, zone_: ZoneInfo) -> dict[str, Any]:
@@ -653,7 +648,7 @@ def _paper(one: instruments.Instrument, zone_: ZoneInfo) -> dict[str, Any]:
         "date": one.dated,
         "form": one.form,
         "subject": words(one.subject),
-        "entered_at": _at(one.at, zone_),
+        "entered_at": local(one.at, zone_),
     }
 
 
@@ -688,7 +683,7 @@ def paper(db: Database, ref: str, asked: Moment) -> dict[str, Any]:
             for relation in relations
         ]
     return {
-        **_paper(one, zone(db)),
+        **_paper(one, force.zone(db)),
         "sha256": entered.text,
         "confidentiality": entered.paper.confidentiality,
         "clauses": [
@@ -704,7 +699,7 @@ def export(
     db: Database, what: str, ref: str | None, asked: Moment
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Yield pages of rows in the order of `EXPORTS`."""
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     names = (
         [directives.find(db, ref)]
         if ref is not None
@@ -732,7 +727,7 @@ def export(
                     (
                         name, one.officer, one.unit, one.rank, one.duty,
                         *(
-                            _at(at, zone_)
+                            local(at, zone_)
                             for at in (
                                 one.served_at, one.read_at, one.acknowledged_at,
                                 one.complied_at, one.due_at,

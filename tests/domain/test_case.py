@@ -281,7 +281,13 @@ def test_he_may_be_suspended_before_he_is_heard_and_is_heard_while_suspended() -
     given(CASE, reported(), suspended).when(decision()).then_refused(
         "No notice has been served on C-2: nobody is decided upon unheard."
     )
-    steps = [reported(), suspended, told, answered(TEN + 2 * DAY), decided(at=TEN + 3 * DAY)]
+    steps: list[case.Event] = [
+        reported(),
+        suspended,
+        told,
+        answered(TEN + 2 * DAY),
+        decided(at=TEN + 3 * DAY),
+    ]
     states = [CASE.fold(steps[: n + 1]).state for n in range(len(steps))]
     assert states == ["reported", "decided", "noticed", "answered", "decided"]
 
