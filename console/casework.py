@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_WORDS = {"noticed": "put to notice", "appeal_decided": "decided on appeal"}
+"""What a state is called in a sentence, where it is not the state's own word."""
+
+
 def step(answer: Answer, sentence: str) -> str:
     """Say what was done in one case, and on whose desk it lies now."""
     told = sentence if answer["changed"] else f"Nothing changed: {sentence}"
@@ -19,7 +23,9 @@ def step(answer: Answer, sentence: str) -> str:
 
 
 def _competent(answer: Answer) -> str:
-    here = f"Case {answer['case']} is {words.state(answer['state'])}"
+    here = (
+        f"Case {answer['case']} is {_WORDS.get(answer['state'], words.state(answer['state']))}"
+    )
     if answer["state"] == "reinstated" or answer["outcome"] in ("filed", "forwarded"):
         return f"{here}: it is at its end."
     competent = answer["competent"]
@@ -103,12 +109,14 @@ def annex(answer: Answer, zone: tzinfo, width: int) -> str:
     lines = [
         f"Annex to case {answer['case']}: {answer['officer_id']} of {answer['unit']}, BPS-{answer['rank']}.",
         f"{answer['number']}, version {answer['version']}, {clause['id']}: {_wording(clause)}",
-        f"Breach: {words.day(answer['breach_at'], zone)}. Evidence: {answer['evidence']}",
+        f"Breach: {words.day(answer['breach_at'], zone)}. Evidence: {answer['evidence'].rstrip('.')}.",
         str(answer["because"]),
     ]
     for what in ("served", "read", "acknowledged"):
         at = words.day(answer[f"{what}_at"], zone)
         lines.append(f"{what.capitalize()}: {at or 'no'}.")
+    if answer["due_at"] is not None:
+        lines.append(f"Due for him: {words.day(answer['due_at'], zone)}.")
     lines = [textwrap.fill(line, width) for line in lines]
     for title, key in (("How it came to him", "service_entries"), ("The case", "case_entries")):
         lines += ["", f"{title}:", tables.timeline({"entries": answer[key]}, zone, width)]

@@ -28,6 +28,7 @@ WIDEST = 110
 """Columns; wider tables are hard to follow across."""
 
 _columns = ContextVar("columns", default=WIDEST)
+_listening: ContextVar[list[str] | None] = ContextVar("listening", default=None)
 
 _PLAIN = str.maketrans(
     {
@@ -98,8 +99,23 @@ def say(text: str) -> None:
 
 
 def remark(text: str) -> None:
-    """Write a line to stderr."""
-    write(text + "\n", sys.stderr)
+    """Write a line to stderr, or to who listens."""
+    heard = _listening.get()
+    if heard is not None:
+        heard.append(text)
+    else:
+        write(text + "\n", sys.stderr)
+
+
+@contextmanager
+def listening() -> Iterator[list[str]]:
+    """Have the block's remarks come to whoever tells of it, and not to stderr."""
+    heard: list[str] = []
+    before = _listening.set(heard)
+    try:
+        yield heard
+    finally:
+        _listening.reset(before)
 
 
 def document(content: Mapping[str, object]) -> None:

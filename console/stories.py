@@ -35,7 +35,8 @@ One file is both the demo (`farman demo --story NAME`) and its test. Its languag
   who holds a post, but for `post`: whoever holds that one.
 - **`{name}`** stands for a person picked, for what an earlier step kept, for `{examples}` (the
   folder of this file's folder) and for `{files}` (where the story's own files are written). A
-  line of a file that names several people is written once for each of them.
+  line of a file that names several people is written once for each of them, and one that holds
+  `{1..63}` once for each number.
 - **`run`** is a command line as it is typed. `--home` and `--now` are the player's. The clock
   stands where the last `at` put it.
 - **`expect`** names places in the `--json` answer and what must be there: `a.b`, `a[0].b`,
@@ -93,6 +94,7 @@ _STEP = ("at", "say", "run", "show", "expect", "exit", "says", "keep")
 _PICK = ("unit", "under", "post", "rank", "duty", "count")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _NAMED = re.compile(r"\{([a-z][a-z0-9_]{0,39})\}")
+_COUNTED = re.compile(r"\{([0-9]{1,4})\.\.([0-9]{1,4})\}")
 _FILE = re.compile(r"[a-z0-9][a-z0-9-]{0,59}\.(?:csv|md|txt)")
 _PLACE = re.compile(r"[a-z_]+(?:\[[^\]]*\]|\.[a-z_]+)*")
 _STEPS_OF_PLACE = re.compile(r"\.?([a-z_]+)|\[([^\]]*)\]")
@@ -480,13 +482,24 @@ def filled(text: str, known: Mapping[str, str]) -> str:
 
 
 def written(text: str, known: Mapping[str, str], many: Mapping[str, list[str]]) -> str:
-    """Return the text of a story's file, a line that names a list once for each of it."""
+    """Return the text of a story's file, a line that names a list once for each of it.
+
+    A line that counts is written once for each number.
+    """
     lines: list[str] = []
     for line in text.splitlines():
         of = next((name for name in _NAMED.findall(line) if name in many), None)
         each = [known] if of is None else [{**known, of: one} for one in many[of]]
-        lines += [filled(line, names_) for names_ in each]
+        lines += [one for names_ in each for one in _counted(filled(line, names_))]
     return "\n".join(lines) + "\n"
+
+
+def _counted(line: str) -> list[str]:
+    found = _COUNTED.search(line)
+    if found is None:
+        return [line]
+    numbers = range(int(found[1]), min(int(found[2]), int(found[1]) + MOST) + 1)
+    return [f"{line[: found.start()]}{n}{line[found.end() :]}" for n in numbers]
 
 
 def picked(

@@ -230,7 +230,7 @@ def _step(telling: _Telling, number: int, step: Step) -> Broken | None:
         for row in shown:
             telling.say(f"  {row}".rstrip())
         if more := len(came.lines) - len(shown):
-            telling.say(f"  … and {more:,} lines more")
+            telling.say(f"  … and {words.several(more, 'line')} more")
         if broken := _broken(telling, number, step, shlex.join(["farman", *typed]), came):
             return broken
         telling.known |= {
@@ -291,7 +291,7 @@ def _carried_out(telling: _Telling, line: list[str]) -> Came:
     from console.cli import run
 
     heard: list[tuple[Mapping[str, object], Callable[[Console], None] | str]] = []
-    with output.narrowed(WIDTH):
+    with output.narrowed(WIDTH), output.listening() as remarks:
         code = run(
             [*line, "--home", str(telling.home)],
             lambda content, draw: heard.append((content, draw)),
@@ -314,6 +314,7 @@ def _carried_out(telling: _Telling, line: list[str]) -> Came:
         with console.capture() as drawn:
             draw(console)
         lines = [row.rstrip() for row in drawn.get().rstrip().split("\n")]
+    lines += [row for remark in remarks for row in _wrapped(remark)]
     return Came(code, answer, lines)
 
 

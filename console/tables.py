@@ -23,6 +23,8 @@ Answer: TypeAlias = Mapping[str, Any]
 Drawing: TypeAlias = "Callable[[Console], None]"
 
 _NARROW = 80
+_SCORED = 64
+"""Columns that a table of scores needs beside the post."""
 _DESKS = 8
 """Vacant desks that are named; a hundred of them would hide the table."""
 
@@ -636,7 +638,7 @@ def scores(answer: Answer, zone: tzinfo) -> Drawing:
             if row["late"]:
                 late += f" ({words.duration(row['mean_late_seconds'])})"
             made.add_row(
-                row["post"],
+                textwrap.fill(row["post"], console.width - _SCORED),  # at a hyphen
                 (row["officer_id"] or "VACANT")
                 + ("" if since is None else f" from {since.day} {since:%b %Y}"),
                 words.count(row["owed"]),

@@ -106,7 +106,10 @@ class Answered(Fact):
 
 
 class Decided(Fact):
-    """The competent authority decided. A suspension is no punishment: a decision may follow it."""
+    """The competent authority decided.
+
+    A suspension is no punishment: it may come before he was heard, and a decision may follow it.
+    """
 
     stored: ClassVar[str] = "case.decided@1"
     outcome: Outcome
@@ -177,7 +180,10 @@ class Case:
 
     @property
     def state(self) -> str:
-        """Return the last step taken."""
+        """Return the last step taken; who is heard while suspended is so until the decision."""
+        heard = self.noticed_at if self.answered_at is None else self.answered_at
+        if self.undecided and heard is not None and heard > (self.decided_at or 0):
+            return "noticed" if self.answered_at is None else "answered"
         steps = {
             "reinstated": self.reinstated_at,
             "appeal_decided": self.appeal_decided_at,
@@ -393,7 +399,7 @@ def _check_notice(command: Notice, state: Case) -> None:
     fact = command.fact
     if command.outside:
         raise Refused(f"{_outside(state)} Forward the case: --outcome forwarded.")
-    if state.decided_at is not None:
+    if not state.undecided:
         raise Refused("The case is decided already.")
     _must_sit(fact.authority, state)
     if not fact.authority.line:
@@ -418,7 +424,8 @@ def _check_decision(command: Decide, state: Case) -> None:
         )
     _must_be(fact.authority, [] if command.competent is None else [command.competent], state)
     if not command.outside:
-        _must_be_heard(fact, state)
+        if fact.outcome != "suspended":
+            _must_be_heard(fact, state)
         if command.contested and fact.outcome != "filed":
             raise Refused(
                 f"{state.officer} contests that {state.directive} applies to him: decide that "

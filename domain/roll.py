@@ -7,6 +7,7 @@ officer facts may speak of one field: the later `at` wins, then the higher posit
 Names and phones occur here and nowhere else, so that they can be erased one day.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, TypeAlias
 
 from typing_extensions import TypedDict
@@ -18,6 +19,14 @@ MUSTER = 1_000
 
 Duty: TypeAlias = Literal["on_duty", "leave", "suspended", "osd", "lines"]
 DUTIES: tuple[str, ...] = ("on_duty", "leave", "suspended", "osd", "lines")
+DUTY_WORDS: Mapping[str, str] = {
+    "on_duty": "on duty",
+    "leave": "on leave",
+    "suspended": "suspended",
+    "osd": "on special duty (OSD)",
+    "lines": "closed to the lines",
+}
+"""As a sentence says of somebody that he is."""
 
 
 class Line(TypedDict, total=False):

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from domain import roll_call, service
 from domain.errors import Flaw, Misused, Refused, Unaccepted, Unknown
@@ -690,8 +689,7 @@ def held(
     if unit not in tree.units:
         raise Unknown(f"There is no unit {unit!r}.")
     hosting.must_host(work, unit)
-    described = force.described(work.db)
-    zone = ZoneInfo(described[2] if described else "UTC")
+    zone = force.zone(work.db)
     asks: list[Ask] = []
     lines: list[tuple[int, str]] = []
     absent: list[str] = []

@@ -15,8 +15,7 @@ from pydantic import BaseModel
 from domain.directive import Clause, Directive, Order, Version
 from domain.errors import Misused, Unknown
 from domain.fact import Text, instant
-from office.questions import zone
-from projections import directives, instruments
+from projections import directives, force, instruments
 from projections.database import Database, Moment
 from projections.directives import cited
 from projections.force import text
@@ -57,7 +56,7 @@ def authentic(db: Database, sha256: str, copy: Copy | None, asked: Moment) -> di
     in_force = [one for one in found if db.directive(one[0]).state_at(asked.at) == "in_force"]
     name, version = (in_force or found)[0]
     order = db.directive(name)
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     return {
         "authentic": True,
         "directive": name,
@@ -105,10 +104,12 @@ def _unknown(db: Database, sha256: str, copy: Copy | None, asked: Moment) -> dic
         "number": None if order is None else order.number,
         "version": None if version is None else version.number,
         "version_in_force": None if order is None else order.version_at(asked.at).number,
-        "issued_at": None if version is None else instant(version.since).astimezone(zone(db)),
+        "issued_at": None
+        if version is None
+        else instant(version.since).astimezone(force.zone(db)),
         "state": None if order is None else order.state_at(asked.at),
         "backed": None if order is None else order.backed(asked.at),
-        "as_of": instant(asked.at).astimezone(zone(db)),
+        "as_of": instant(asked.at).astimezone(force.zone(db)),
         "also": [],
         "because": because,
         "differences": [one._asdict() for one in different],

@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 from domain import case
 from domain.directive import Clause
 from domain.errors import Misused, Unknown
-from domain.fact import Micros, UnitId, instant
+from domain.fact import UnitId, instant
 from domain.service import LEVEL
 from ledger.codec import Entry, decode
 from ledger.links import waiting
 from ledger.store import head, select_entries
 from office.cases import Sitting, awaited, due
-from office.questions import zone
+from office.questions import local
 from projections import cases, directives, force, hops, proof, standing
 from projections.cases import Known
 from projections.database import Database, Moment
@@ -60,7 +60,7 @@ def listed(
         if unit not in tree.units:
             raise Unknown(f"There is no unit {unit!r} at that instant.")
         inside = set(tree.below(UnitId(unit)))
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     found = [
         one
         for one in cases.seen(db, asked, directive=name, officer=officer)
@@ -69,7 +69,7 @@ def listed(
     ]
     sitting = Sitting(db, instant(asked.at), {one.case.officer for one in found}, asked.known)
     return {
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         "position": head(db.conn),
         "cases": [
@@ -81,12 +81,12 @@ def listed(
 def show(db: Database, name: str, asked: Moment) -> dict[str, Any]:
     """Tell how a case stood at a moment, whose desk it lies on, and its entries by then."""
     found = _one(db, name, asked)
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     sitting = Sitting(db, instant(asked.at), {found.case.officer}, asked.known)
     return {
         **_row(found, zone_),
         "competent": awaited(sitting, found.case),
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         "position": head(db.conn),
         "entries": [
@@ -101,7 +101,7 @@ def annex(db: Database, name: str, asked: Moment) -> dict[str, Any]:
     """Return the proof of a case: what bound the officer, that he had it, and what followed."""
     found = _one(db, name, asked)
     here = found.case
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     reported = next(
         entry.fact
         for entry in _own(db, name, asked.known)
@@ -121,7 +121,7 @@ def annex(db: Database, name: str, asked: Moment) -> dict[str, Any]:
         "case": name,
         "directive": here.directive,
         "number": directive.number,
-        "issued_at": _at(directive.issued_at, zone_),
+        "issued_at": local(directive.issued_at, zone_),
         "version": here.version,
         "text_sha256": version.text,
         "clause": {"id": clause.id, "kind": clause.kind, "texts": _texts(clause)},
@@ -132,9 +132,9 @@ def annex(db: Database, name: str, asked: Moment) -> dict[str, Any]:
         "unit": here.unit,
         "rank": reported.rank,
         "duty": reported.duty,
-        "breach_at": _at(here.breach_at, zone_),
+        "breach_at": local(here.breach_at, zone_),
         "evidence": reported.evidence,
-        "due_at": _at(
+        "due_at": local(
             due(db, directive, here.officer, here.clause, here.breach_at, asked.known), zone_
         ),
         "served": proved.served,
@@ -149,7 +149,7 @@ def annex(db: Database, name: str, asked: Moment) -> dict[str, Any]:
             for entry in _own(db, name, asked.known)
             if entry.fact.at <= instant(asked.at)
         ],
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         "position": head(db.conn),
     }
@@ -182,16 +182,16 @@ def _row(known: Known, zone_: ZoneInfo) -> dict[str, Any]:
         "outcome": here.outcome,
         "appeal": here.appeal,
         "reduced_to": here.reduced_to,
-        "breach_at": _at(here.breach_at, zone_),
-        "reported_at": _at(here.reported_at, zone_),
-        "noticed_at": _at(here.noticed_at, zone_),
-        "answer_by": _at(here.until, zone_),
-        "answered_at": _at(here.answered_at, zone_),
-        "decided_at": _at(here.decided_at, zone_),
-        "appealed_at": _at(here.appealed_at, zone_),
-        "appeal_decided_at": _at(here.appeal_decided_at, zone_),
-        "reinstated_at": _at(here.reinstated_at, zone_),
-        "ended_at": _at(here.ended_at, zone_),
+        "breach_at": local(here.breach_at, zone_),
+        "reported_at": local(here.reported_at, zone_),
+        "noticed_at": local(here.noticed_at, zone_),
+        "answer_by": local(here.until, zone_),
+        "answered_at": local(here.answered_at, zone_),
+        "decided_at": local(here.decided_at, zone_),
+        "appealed_at": local(here.appealed_at, zone_),
+        "appeal_decided_at": local(here.appeal_decided_at, zone_),
+        "reinstated_at": local(here.reinstated_at, zone_),
+        "ended_at": local(here.ended_at, zone_),
     }
 
 
@@ -251,10 +251,10 @@ def _times(
     served = standing.served(db, {key}).get(key)
 
     def first(level: int) -> datetime | None:
-        return _at(min((o.at for o, _ in answers if o.level >= level), default=None), zone_)
+        return local(min((o.at for o, _ in answers if o.level >= level), default=None), zone_)
 
     return {
-        "served_at": None if served is None or served[0] > at.at else _at(served[0], zone_),
+        "served_at": None if served is None or served[0] > at.at else local(served[0], zone_),
         "read_at": first(LEVEL["read"]),
         "acknowledged_at": first(LEVEL["acknowledged"]),
     }
@@ -276,14 +276,10 @@ def _hops(
     return [
         {
             "unit": unit,
-            "received_at": _at(relays[unit].received_at, zone_),
-            "acknowledged_at": _at(relays[unit].acknowledged_at, zone_),
-            "forwarded_at": _at(relays[unit].forwarded_at, zone_),
-            "served_at": _at(relays[unit].served_at, zone_),
+            "received_at": local(relays[unit].received_at, zone_),
+            "acknowledged_at": local(relays[unit].acknowledged_at, zone_),
+            "forwarded_at": local(relays[unit].forwarded_at, zone_),
+            "served_at": local(relays[unit].served_at, zone_),
         }
         for unit in reversed(way)
     ]
-
-
-def _at(at: Micros | None, zone_: ZoneInfo) -> datetime | None:
-    return None if at is None else instant(at).astimezone(zone_)

@@ -8,7 +8,6 @@ go. Farman changes nothing on the roll: the answer names the command that does.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, get_args
-from zoneinfo import ZoneInfo
 
 from domain import case, discipline
 from domain.authority import Authority
@@ -35,7 +34,7 @@ from office import hosting, returns
 from office.authority import ground
 from office.work import Work
 from projections import cases, directives, force, hops, permissions, proof, roll, standing
-from projections.database import Database, Moment
+from projections.database import Database, Moment, last_serial
 from projections.roll import Change
 from projections.tables import FIELDS
 
@@ -78,7 +77,7 @@ class Sitting:
         self.tree: Tree = force.tree(db, Moment(micros(at), known))
         described = force.described(db)
         self.force = described[0] if described else ""
-        self.zone = ZoneInfo(described[2] if described else "UTC")
+        self.zone = force.zone(db)
         self._history: Mapping[str, Sequence[Change]] = roll.history(db, officers, known)
         self._grounds: dict[tuple[str, UnitId | None], Authority] = {}
 
@@ -220,7 +219,8 @@ class _Registry:
         self.pleas = standing.pleas(work.db, keys)
         self.known = cases.breaches(work.db, name)
         self.year = when.astimezone(self.sitting.zone).year
-        self.serial = cases.last_serial(work.db, work.office, self.year)
+        own = case.case_id(work.office, self.year, 0)[:-1]
+        self.serial = last_serial(work.db, "cases", ("case_id", own), year=self.year)
         self._elsewhere: dict[UnitId, FarmanError | None] = {}
 
     def report(
@@ -592,9 +592,8 @@ def reinstate(
 
 def _instant(work: Work, at: datetime | None) -> datetime:
     """Return when it happened: as told, or now, in the force's zone."""
-    described = force.described(work.db)
-    zone = ZoneInfo(described[2] if described else "UTC")
-    return work.instant(at).astimezone(zone) if at is None else work.instant(at)
+    when = work.instant(at)
+    return when.astimezone(force.zone(work.db)) if at is None else when
 
 
 def _must_fit(text: str | None) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from domain import directive, relay
 from domain.deadline import Due
@@ -21,7 +20,7 @@ from office import cascade, hosting, registers
 from office.authority import ground
 from office.work import Work
 from projections import directives, force, hops, instruments, status
-from projections.database import Moment
+from projections.database import Moment, last_serial
 
 
 def issue(
@@ -50,17 +49,9 @@ def issue(
     tree = force.tree(work.db, Moment(t))
     _known(work, tree, order)
     hosting.must_host_post(work, order.issuer, tree)
-    described = force.described(work.db)
-    year = when.astimezone(ZoneInfo(described[2] if described else "UTC")).year
-    serial = 1 + int(
-        work.db.run(
-            "SELECT MAX(serial) FROM {directives}"
-            " WHERE year = :y AND directive = :own || CAST(serial AS TEXT)",
-            y=year,
-            own=directive_id(work.office, year, 0)[:-1],
-        ).scalar()
-        or 0
-    )
+    year = when.astimezone(force.zone(work.db)).year
+    own = directive_id(work.office, year, 0)[:-1]
+    serial = 1 + last_serial(work.db, "directives", ("directive", own), year=year)
     name = directive_id(work.office, year, serial)
     number = order.label or f"{serial}/{year}"
     home = tree.posts[order.issuer].unit

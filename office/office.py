@@ -761,7 +761,7 @@ class Office:
     def timezone(self) -> ZoneInfo:
         """The force's zone; UTC before a force was imported."""
         with self._reading() as db:
-            return questions.zone(db)
+            return known_force.zone(db)
 
     def head(self) -> int:
         """Return the position of the last entry, 0 when there is none."""
@@ -865,7 +865,7 @@ class Office:
         """List the returns that are owed or were given, the earliest due first."""
         with self._reading() as db:
             moment = questions.moment(db, self._now(), as_of, known_at)
-            zone = questions.zone(db)
+            zone = known_force.zone(db)
             return returns.listed(
                 db, self.home.office, moment, self._now(), zone, ref=ref, unit=unit
             )
@@ -876,7 +876,7 @@ class Office:
         """Score returns by post and tenure."""
         with self._reading() as db:
             moment = questions.moment(db, self._now(), as_of, None)
-            zone = questions.zone(db)
+            zone = known_force.zone(db)
             return returns.scores(db, self.home.office, moment, self._now(), zone, post=post)
 
     def timeline(

@@ -28,7 +28,7 @@ from office.authority import ground
 from office.roll import must_be_listed
 from office.work import Work
 from projections import directives, force, permissions, standing
-from projections.database import Moment
+from projections.database import Moment, last_serial
 from projections.permissions import Place, Places
 
 
@@ -77,8 +77,8 @@ def request(
     permission.must_need_leave(tree, version.terms, officer, clause, rule)
     desk = permission.must_have_desk(tree, place.unit, officer, rule)
     hosting.must_host(work, desk.unit)
-    year = when.astimezone(questions.zone(work.db)).year
-    serial = permissions.next_serial(work.db, work.office, year)
+    year = when.astimezone(force.zone(work.db)).year
+    serial = 1 + last_serial(work.db, "permissions", office=work.office, year=year)
     fact = permission.Requested(
         **work.about(when, f"officer:{officer}", "desk"),
         permission=permission.permission_id(work.office, year, serial),
@@ -126,7 +126,7 @@ def grant(
         return permission.Granted(
             **work.about(case.when, f"post:{by}", "desk"),
             scope=case.state.scope,
-            until=until or instant(end).astimezone(questions.zone(work.db)),
+            until=until or instant(end).astimezone(force.zone(work.db)),
             reason=reason or row.why,
             authority=stands_on,
         )
@@ -277,7 +277,7 @@ def _told(work: Work, name: str, *, changed: bool) -> dict[str, Any]:
         if one is not None
     )
     (stood,) = permissions.each(work.db, Moment(at), name=name)
-    told = questions.permission_row(stood, questions.zone(work.db))
+    told = questions.permission_row(stood, force.zone(work.db))
     return {**{key: told[key] for key in _ANSWER}, "changed": changed, "position": work.head}
 
 

@@ -46,12 +46,6 @@ EXPORTS: dict[str, list[str]] = {
 """What can be exported, with its columns."""
 
 
-def zone(db: Database) -> ZoneInfo:
-    """Return the force's zone; UTC before a force was imported."""
-    described = force.described(db)
-    return ZoneInfo(described[2] if described else "UTC")
-
-
 def moment(
     db: Database, now: Micros, as_of: datetime | None, known_at: int | datetime | None
 ) -> Moment:
@@ -110,13 +104,13 @@ def stood_on(db: Database, me: str, now: Micros) -> dict[str, Any]:
     hosts = Hosts.of_office(db, me)
     if hosts is None:
         return {}
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     heard: dict[str, dict[str, Any]] = {}
     lately: set[str] = set()
     for link in links.every(db.conn):
         told = link.heartbeat()
         at = None if told is None else told[1]
-        heard[link.peer] = {"number": link.mark, "at": _at(at, zone_)}
+        heard[link.peer] = {"number": link.mark, "at": local(at, zone_)}
         if at is not None and now - at <= SILENT:
             lately.add(link.peer)
     return {
@@ -131,7 +125,8 @@ def stood_on(db: Database, me: str, now: Micros) -> dict[str, Any]:
     }
 
 
-def _at(at: Micros | None, zone_: ZoneInfo) -> datetime | None:
+def local(at: Micros | None, zone_: ZoneInfo) -> datetime | None:
+    """Return an instant as the force's clocks show it."""
     return None if at is None else instant(at).astimezone(zone_)
 
 
@@ -166,7 +161,7 @@ def status(
         raise Unknown(f"{current.number} has no version {version}.")
     counted = status_.standing(db, name, asked, now, version)
     top = _unit(counted.tree, unit)
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     told = counted.directive if counted.directive.versions else current
     shown = [] if top is None else _levels(counted.tree, top, depth)
     relays = (
@@ -177,10 +172,10 @@ def status(
         "directive": name,
         "number": current.number,
         "subject": words(told.version_at(asked.at).terms.subject),
-        "issued_at": _at(current.issued_at, zone_),
+        "issued_at": local(current.issued_at, zone_),
         "state": counted.state,
         "backed": counted.directive.backed(asked.at),
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         "position": head(db.conn),
         "unit": top,
@@ -215,14 +210,14 @@ def _unit_row(
         "name": words(here.name),
         "parent": here.parent,
         **_counts(counted, unit),
-        "received_at": _at(relay.received_at, zone_),
-        "acknowledged_at": _at(relay.acknowledged_at, zone_),
+        "received_at": local(relay.received_at, zone_),
+        "acknowledged_at": local(relay.acknowledged_at, zone_),
     }
 
 
 def overview(db: Database, asked: Moment, now: Micros, unit: str | None) -> dict[str, Any]:
     """Count every directive known at the moment, oldest first."""
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     tree = force.tree(db, asked)
     top = _unit(tree, unit)
     found: list[dict[str, Any]] = []
@@ -238,13 +233,13 @@ def overview(db: Database, asked: Moment, now: Micros, unit: str | None) -> dict
                 "directive": name,
                 "number": number,
                 "subject": words(directive.version_at(asked.at).terms.subject),
-                "issued_at": _at(directive.issued_at, zone_),
+                "issued_at": local(directive.issued_at, zone_),
                 "state": counted.state,
                 **(dict.fromkeys(NUMBERS, 0) if top is None else _counts(counted, top)),
             }
         )
     return {
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         "position": head(db.conn),
         "unit": top,
@@ -280,11 +275,11 @@ def officers(
         version=version,
     )
     more, page = len(page) > limit, page[:limit]
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     names = officers_.particulars(db, [one.officer for one in page], asked)
     return {
         "directive": name,
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         "officers": [
             {
@@ -294,11 +289,11 @@ def officers(
                 "unit": one.unit,
                 "rank": one.rank,
                 "duty": one.duty,
-                "served_at": _at(one.served_at, zone_),
-                "read_at": _at(one.read_at, zone_),
-                "acknowledged_at": _at(one.acknowledged_at, zone_),
-                "complied_at": _at(one.complied_at, zone_),
-                "due_at": _at(one.due_at, zone_),
+                "served_at": local(one.served_at, zone_),
+                "read_at": local(one.read_at, zone_),
+                "acknowledged_at": local(one.acknowledged_at, zone_),
+                "complied_at": local(one.complied_at, zone_),
+                "due_at": local(one.due_at, zone_),
                 "exempt": one.exempt,
                 "contested": one.contested,
                 "overdue": one.overdue,
@@ -315,7 +310,7 @@ def hops(db: Database, ref: str, asked: Moment, *, everything: bool = False) -> 
     ``everything``: all that is written down, also what is dated a little after the clock.
     """
     name = directives.find(db, ref)
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     tree = force.tree(db, asked)
     relays = hops_.relays(db, name, Moment(FOREVER, asked.known) if everything else asked)
     rows = {
@@ -337,7 +332,7 @@ def hops(db: Database, ref: str, asked: Moment, *, everything: bool = False) -> 
         acknowledged, forwarded = relay.acknowledged_at, relay.forwarded_at
         held = officers_.held_by(tree, unit)
         if held is not None:
-            held = {**held, "vacant_since": _at(held["vacant_since"], zone_)}  # type: ignore[arg-type]
+            held = {**held, "vacant_since": local(held["vacant_since"], zone_)}  # type: ignore[arg-type]
         end = asked.at if forwarded is None else forwarded
         found.append(
             {
@@ -349,10 +344,10 @@ def hops(db: Database, ref: str, asked: Moment, *, everything: bool = False) -> 
                 "via": relay.via,
                 "version": (wording := directive.version_at(received)).number,
                 "text": wording.text,
-                "received_at": _at(received, zone_),
-                "acknowledged_at": _at(acknowledged, zone_),
-                "forwarded_at": _at(forwarded, zone_),
-                "served_at": _at(relay.served_at, zone_),
+                "received_at": local(received, zone_),
+                "acknowledged_at": local(acknowledged, zone_),
+                "forwarded_at": local(forwarded, zone_),
+                "served_at": local(relay.served_at, zone_),
                 "dwell_seconds": max(0, end - received) // SECOND,
                 "unacknowledged_seconds": max(
                     0, (asked.at if acknowledged is None else acknowledged) - received
@@ -363,15 +358,15 @@ def hops(db: Database, ref: str, asked: Moment, *, everything: bool = False) -> 
                 "waiting_units": held_up.get(unit, (0, 0))[0],
                 "waiting_officers": held_up.get(unit, (0, 0))[1],
                 "reminders": relay.reminders,
-                "reminded_at": _at(relay.reminded_at, zone_),
+                "reminded_at": local(relay.reminded_at, zone_),
                 "drift": [
-                    {"at": _at(at, zone_), "looser": looser}
+                    {"at": local(at, zone_), "looser": looser}
                     for _, at, looser in drifted.get(unit, ())
                 ],
                 "held_by": held,
             }
         )
-    return {"directive": name, "as_of": _at(asked.at, zone_), "hops": found}
+    return {"directive": name, "as_of": local(asked.at, zone_), "hops": found}
 
 
 def _held_up(
@@ -399,7 +394,7 @@ def overdue(db: Database, asked: Moment, unit: str | None) -> dict[str, Any]:
     tree = force.tree(db, asked)
     top = _unit(tree, unit)
     inside = set() if top is None else set(tree.below(top))
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     found: dict[tuple[str, str, UnitId], list[int]] = {}
     for (name,) in db.run("SELECT directive FROM {directives} ORDER BY position").fetchall():
         for clause, where, due, officers in status_.overdue(db, name, asked):
@@ -413,18 +408,18 @@ def overdue(db: Database, asked: Moment, unit: str | None) -> dict[str, Any]:
     ):
         held = officers_.held_by(tree, where)
         if held is not None:
-            held = {**held, "vacant_since": _at(held["vacant_since"], zone_)}  # type: ignore[arg-type]
+            held = {**held, "vacant_since": local(held["vacant_since"], zone_)}  # type: ignore[arg-type]
         rows.append(
             {
                 "directive": name,
                 "clause": clause,
                 "unit": where,
                 "officers": count,
-                "oldest_due_at": _at(due, zone_),
+                "oldest_due_at": local(due, zone_),
                 "held_by": held,
             }
         )
-    return {"as_of": _at(asked.at, zone_), "obligations": rows}
+    return {"as_of": local(asked.at, zone_), "obligations": rows}
 
 
 def timeline(
@@ -438,7 +433,7 @@ def timeline(
 ) -> dict[str, Any]:
     """List entries of a directive, oldest first."""
     name = directives.find(db, ref)
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     found: list[dict[str, Any]] = []
     for entry in timeline_.entries(db, name, officer=officer, unit=unit, known=known):
         if limit is not None and len(found) >= limit:
@@ -464,13 +459,13 @@ def _told(entry: Entry, zone_: ZoneInfo) -> dict[str, Any]:
 def proof_of_service(db: Database, ref: str, officer: str, asked: Moment) -> dict[str, Any]:
     """Tell whether an officer was served by a moment, why, and by which entries, in their order."""
     name = directives.find(db, ref)
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     found = proof.proof(db, name, officer, asked, zone_)
     return {
         "directive": name,
         "number": db.directive(name).number,
         "officer_id": officer,
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         "served": found.served,
         "because": found.because,
@@ -492,11 +487,11 @@ def permission_row(stood: permissions_.Stood, zone_: ZoneInfo) -> dict[str, Any]
         "why": row.why,
         "state": stood.state,
         "because": stood.because,
-        "until": _at(row.asked_until if row.until is None else row.until, zone_),
+        "until": local(row.asked_until if row.until is None else row.until, zone_),
         "decider": {"post": stood.post, "officer_id": stood.officer},
-        "requested_at": _at(row.requested_at, zone_),
-        "decided_at": _at(row.decided_at, zone_),
-        "revoked_at": _at(row.revoked_at, zone_),
+        "requested_at": local(row.requested_at, zone_),
+        "decided_at": local(row.decided_at, zone_),
+        "revoked_at": local(row.revoked_at, zone_),
     }
 
 
@@ -520,10 +515,10 @@ def permissions(
     tree = force.tree(db, asked)
     top = None if unit is None else _unit(tree, unit)
     inside = None if top is None else set(tree.below(top))
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     return {
         "directive": name,
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         "position": head(db.conn),
         "permissions": [
@@ -537,7 +532,7 @@ def permissions(
 def permission(db: Database, name: str, asked: Moment) -> dict[str, Any]:
     """Tell all of a permission: how it stands, and the entries that say so."""
     row = permissions_.find(db, name)
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     found = permissions_.each(db, asked, name=name)
     if not found:
         raise Unknown(f"{name} had not been asked for by that moment.")
@@ -547,14 +542,14 @@ def permission(db: Database, name: str, asked: Moment) -> dict[str, Any]:
         "rule": row.rule,
         "rank": row.rank,
         "requested_unit": row.unit,
-        "requested_until": _at(row.asked_until, zone_),
+        "requested_until": local(row.asked_until, zone_),
         "requested_decider": {"post": row.desk, "officer_id": row.desk_officer},
         "decided_by": None
         if stood.row.decided_by is None
         else {"post": stood.row.decided_by, "officer_id": stood.row.decided_officer},
         "reason": stood.row.reason,
         "revoked_reason": stood.row.revoked_reason,
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         "entries": [
             _told(entry, zone_)
@@ -586,7 +581,7 @@ def registered(
     tree = force.tree(db, asked)
     top = None if unit is None else _unit(tree, unit)
     inside = None if top is None else set(tree.below(top))
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     found = officials.listed(
         db,
         kind,
@@ -595,7 +590,7 @@ def registered(
         directive=None if under is None else directives.find(db, under),
     )
     return {
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         f"{kind}s": [
             _official(one, kind, tree, zone_)
@@ -616,11 +611,11 @@ def _official(one: officials.Listed, kind: Kind, tree: Tree, zone_: ZoneInfo) ->
         "held_by": {
             "post": one.post,
             "officer_id": None if post is None else post.holder,
-            "vacant_since": None if post is None else _at(post.vacant_since, zone_),
+            "vacant_since": None if post is None else local(post.vacant_since, zone_),
         },
         "purpose": one.purpose,
-        "since": _at(one.since, zone_),
-        "run_since": _at(one.run_since, zone_),
+        "since": local(one.since, zone_),
+        "run_since": local(one.run_since, zone_),
         "entered_by": one.entered_by,
         "under": None
         if one.directive is None
@@ -637,14 +632,14 @@ def is_official(
     """
     where = platform(on)
     found = officials.listed(db, kind, asked, platform=where, named=name)
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     tree = force.tree(db, asked)
     return {
         "official": bool(found),
         "complete": complete,
         "platform": where,
         "name": name,
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "known_at": asked.known,
         kind: _official(found[0], kind, tree, zone_) if found else None,
     }
@@ -652,7 +647,7 @@ def is_official(
 
 def papers(db: Database) -> dict[str, Any]:
     """List the instruments from outside, in the order of their entry."""
-    return {"instruments": [_paper(one, zone(db)) for one in instruments.every(db)]}
+    return {"instruments": [_paper(one, force.zone(db)) for one in instruments.every(db)]}
 
 
 def _paper(one: instruments.Instrument, zone_: ZoneInfo) -> dict[str, Any]:
@@ -663,7 +658,7 @@ def _paper(one: instruments.Instrument, zone_: ZoneInfo) -> dict[str, Any]:
         "date": one.dated,
         "form": one.form,
         "subject": words(one.subject),
-        "entered_at": _at(one.at, zone_),
+        "entered_at": local(one.at, zone_),
     }
 
 
@@ -698,7 +693,7 @@ def paper(db: Database, ref: str, asked: Moment) -> dict[str, Any]:
             for relation in relations
         ]
     return {
-        **_paper(one, zone(db)),
+        **_paper(one, force.zone(db)),
         "sha256": entered.text,
         "confidentiality": entered.paper.confidentiality,
         "clauses": [
@@ -713,11 +708,11 @@ def paper(db: Database, ref: str, asked: Moment) -> dict[str, Any]:
 def lineage(db: Database, ref: str, asked: Moment, now: Micros) -> dict[str, Any]:
     """Tell the line of an order, oldest first, with what each issue came to."""
     name = directives.find(db, ref)
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     chain = lineage_.chain(db, name, asked.at)
     return {
         "directive": name,
-        "as_of": _at(asked.at, zone_),
+        "as_of": local(asked.at, zone_),
         "chain": [_issue(db, one, chain, asked.at, now, zone_) for one in chain],
     }
 
@@ -740,7 +735,7 @@ def _issue(
             "kind": issue.kind,
             "number": whole.number,
             "subject": words(whole.version_at(at).terms.subject),
-            "issued_at": _at(whole.issued_at, zone_),
+            "issued_at": local(whole.issued_at, zone_),
             "state": whole.state_at(at),
             "relation": "root" if main is None else main.relation,
             "reason": None if main is None else main.reason,
@@ -762,7 +757,7 @@ def _issue(
         "kind": issue.kind,
         "number": citation or cites.ref,
         "subject": None if paper is None else words(paper.subject),
-        "issued_at": _at(issue.at, zone_),
+        "issued_at": local(issue.at, zone_),
         "state": None,
         "relation": cites.relation,
         "reason": cites.reason,
@@ -807,7 +802,7 @@ def effect(db: Database, ref: str, asked: Moment, now: Micros) -> dict[str, Any]
         purpose = whole.version_at(asked.at).terms.purpose
         one["purpose"] = None if purpose is None else words(purpose)
         one["curve"] = [
-            _point(db, one["directive"], days, asked.at, now, zone(db)) for days in CURVE
+            _point(db, one["directive"], days, asked.at, now, force.zone(db)) for days in CURVE
         ]
         one["next_after_days"] = None if following is None else round((upto - since) / DAY, 2)
         one["cases_per_30_days"] = round(one["cases"] / max((upto - since) / (30 * DAY), 1), 2)
@@ -821,7 +816,7 @@ def _point(
     then = db.directive(name).issued_at + days * DAY
     return {
         "days": days,
-        "at": _at(then, zone_),
+        "at": local(then, zone_),
         "served_percent": None if come is None else come.percent(come.served),
         "acknowledged_percent": None if come is None else come.percent(come.acknowledged),
         "complied_percent": None if come is None else come.percent(come.complied, owed=True),
@@ -832,7 +827,7 @@ def export(
     db: Database, what: str, ref: str | None, asked: Moment
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Yield pages of rows in the order of `EXPORTS`."""
-    zone_ = zone(db)
+    zone_ = force.zone(db)
     names = (
         [directives.find(db, ref)]
         if ref is not None
@@ -860,7 +855,7 @@ def export(
                     (
                         name, one.officer, one.unit, one.rank, one.duty,
                         *(
-                            _at(at, zone_)
+                            local(at, zone_)
                             for at in (
                                 one.served_at, one.read_at, one.acknowledged_at,
                                 one.complied_at, one.due_at,

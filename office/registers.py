@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from domain import directive, instrument, official
 from domain.deadline import Shut
@@ -18,7 +17,7 @@ from office import hosting
 from office.authority import ground
 from office.work import Work
 from projections import directives, force, hops, instruments, officials
-from projections.database import Database, Moment
+from projections.database import Database, Moment, last_serial
 from projections.directives import cited
 
 
@@ -62,7 +61,7 @@ def enter(
     known = officials.bearing(work.db, kind, platform, name, t)
     state = official.Official() if known is None else officials.state(work.db, kind, known)
     number = official_id(
-        kind, work.office, 1 + officials.last_serial(work.db, kind, work.office)
+        kind, work.office, 1 + last_serial(work.db, "officials", kind=kind, office=work.office)
     )
     made = official.GroupEntered if kind == "group" else official.AccountEntered
     fact = made(
@@ -235,7 +234,7 @@ def enter_instrument(
     if known is not None:
         return {"instrument": known.id, "changed": False, "position": work.head}
     when = work.instant(at)
-    serial = 1 + instruments.last_serial(work.db, work.office)
+    serial = 1 + last_serial(work.db, "instruments", office=work.office)
     name = instrument_id(work.office, serial)
     fact = instrument.Entered(
         **work.about(when, channel="file"),
@@ -244,10 +243,9 @@ def enter_instrument(
         paper=paper,
         text=text,
     )
-    described = force.described(work.db)
-    zone = ZoneInfo(described[2] if described else "UTC")
     facts = INSTRUMENT.decide(
-        instrument.Enter(fact, when.astimezone(zone).date()), instrument.Instrument()
+        instrument.Enter(fact, when.astimezone(force.zone(work.db)).date()),
+        instrument.Instrument(),
     )
     work.append([(instrument.stream(name, work.office), one) for one in facts])
     return {"instrument": name, "changed": True, "position": work.head}

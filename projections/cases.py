@@ -109,17 +109,6 @@ def breaches(db: Database, directive: str) -> dict[tuple[str, str, Micros], str]
     }
 
 
-def last_serial(db: Database, office: str, year: int) -> int:
-    """Return the last serial that an office gave to a case in a year; 0 before the first."""
-    found = db.run(
-        "SELECT MAX(serial) FROM {cases}"
-        " WHERE year = :y AND case_id = :own || CAST(serial AS TEXT)",
-        y=year,
-        own=case.case_id(office, year, 0)[:-1],
-    ).scalar()
-    return int(found or 0)
-
-
 def seen(
     db: Database,
     moment: Moment,

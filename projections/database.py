@@ -355,3 +355,23 @@ class Moment:
 def named(columns: Sequence[str]) -> str:
     """Join column names for a statement."""
     return ", ".join(columns)
+
+
+def last_serial(
+    db: Database, table: str, own: tuple[str, str] | None = None, **of: str | int
+) -> int:
+    """Return the highest serial among a table's rows of these values; 0 before the first.
+
+    ``own``: the column of the ids, and how those begin that end with the serial and count.
+    """
+    where = [f"{column} = :{column}" for column in of]
+    values: dict[str, object] = dict(of)
+    if own is not None:
+        where.append(f"{own[0]} = :own || CAST(serial AS TEXT)")
+        values["own"] = own[1]
+    return int(
+        db.run(
+            f"SELECT MAX(serial) FROM {{{table}}} WHERE {' AND '.join(where)}", **values
+        ).scalar()
+        or 0
+    )

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -90,6 +91,12 @@ def described(db: Database, known: int | None = None) -> tuple[str, Text, str] |
         return _described(db, FOREVER if known is None else known)
     position = db.checkpoint("force_position") if known is None else known
     return _kept(db, ("described", position, 0), partial(_described, db, position))
+
+
+def zone(db: Database) -> ZoneInfo:
+    """Return the force's zone; UTC before it was imported."""
+    known = described(db)
+    return ZoneInfo("UTC" if known is None else known[2])
 
 
 def _described(db: Database, known: int) -> tuple[str, Text, str] | None:

@@ -117,12 +117,6 @@ def entered(db: Database, name: str) -> Entered:
     return state.entered
 
 
-def last_serial(db: Database, office: str) -> int:
-    """Return the highest serial that an office has given; 0 before the first."""
-    found = db.run("SELECT MAX(serial) FROM {instruments} WHERE office = :o", o=office)
-    return int(found.scalar() or 0)
-
-
 @dataclass(frozen=True, slots=True)
 class Linked:
     """A link of a directive's lineage, and what it names."""

@@ -147,11 +147,3 @@ def state(db: Database, kind: Kind, name: str) -> Official:
         raise Unknown(f"There is no {kind} {name!r}; `farman {kind} list` lists them.")
     facts = [decode(fact, bytes_) for at, _, _, fact, bytes_ in lines if at not in waits]
     return OFFICIAL.fold(facts)  # type: ignore[arg-type]  # the stream holds only its facts
-
-
-def last_serial(db: Database, kind: Kind, office: str) -> int:
-    """Return the highest serial that an office has given; 0 before the first."""
-    found = db.run(
-        "SELECT MAX(serial) FROM {officials} WHERE kind = :k AND office = :o", k=kind, o=office
-    )
-    return int(found.scalar() or 0)

@@ -218,16 +218,6 @@ def same(
     return next((row for row in rows if permission.alike(row.scope, scope)), None)
 
 
-def next_serial(db: Database, office: str, year: int) -> int:
-    """Return the next serial of an office and year."""
-    last = db.run(
-        "SELECT MAX(serial) FROM {permissions} WHERE office = :o AND year = :y",
-        o=office,
-        y=year,
-    ).scalar()
-    return 1 + int(last or 0)
-
-
 def due(db: Database, office: str, now: Micros) -> list[Row]:
     """Return an office's permissions whose time has passed and of which it is not written."""
     return _rows(db, "due <= :t AND office = :o", "due, permission", t=now, o=office)

@@ -17,6 +17,7 @@ from domain.errors import Unknown
 from domain.fact import FOREVER, Fact, Micros, UnitId, instant
 from domain.force import Tree
 from domain.population import matches, spared
+from domain.roll import DUTY_WORDS
 from ledger.codec import Entry, decode
 from ledger.store import select_entries
 from projections import force, hops, roll
@@ -191,8 +192,11 @@ class _Case:
             return f"{self.id} holds a post that is left out: {posts}.", ("unit",)
         if not matches(meant, officer.rank, officer.duty):
             if meant.duty is not None and officer.duty not in meant.duty:
-                duty = f"it binds those who are {' or '.join(meant.duty)}"
-                return f"{self.id} is {officer.duty}; {duty}.", ("unit", "duty")
+                bound = " or ".join(DUTY_WORDS.get(one, one) for one in meant.duty)
+                return (
+                    f"{self.id} is {DUTY_WORDS.get(officer.duty, officer.duty)}; it binds those who are {bound}.",
+                    ("unit", "duty"),
+                )
             low, high = meant.rank_from or 1, meant.rank_to or 22
             return (
                 f"{self.id} has rank BPS-{officer.rank}; it binds BPS-{low} to BPS-{high}.",

@@ -199,15 +199,9 @@ def sentence(entry: Entry, zone: tzinfo = UTC) -> str:
         case relay.Reminded():
             return f"{fact.post} ({fact.officer}) at {here} was reminded to acknowledge."
         case relay.Escalated():
-            to = (
-                f"{fact.to_post} ({fact.to_officer})"
-                if fact.to_officer
-                else "nobody: every desk is vacant"
-            )
-            passed = f", passing {', '.join(fact.passed)} (vacant)" if fact.passed else ""
             return (
                 f"{_many(fact.officers, 'officer', 'officers')} of {here} overdue with "
-                f"{fact.clause}: level {fact.level} went to {to}{passed}."
+                f"{fact.clause}: level {fact.level} went to {_told(fact)}."
             )
         case (
             returns.ReturnSubmitted() | returns.ReturnContradicted() | returns.ReturnEscalated()
@@ -278,6 +272,14 @@ def _of_permission(fact: permission.Event, here: str, zone: tzinfo) -> str:
             assert_never(fact)
 
 
+def _told(fact: relay.Escalated | returns.ReturnEscalated) -> str:
+    """Return whom an escalation told, and the vacant desks that it passed."""
+    passed = f", passing {', '.join(fact.passed)} (vacant)" if fact.passed else ""
+    if fact.to_officer is None:
+        return f"nobody: every desk is vacant{passed}"
+    return f"{fact.to_post} ({fact.to_officer}){passed}"
+
+
 def _desk(authority: Authority) -> str:
     return f"{authority.post} ({authority.officer})" if authority.officer else authority.post
 
@@ -299,16 +301,10 @@ def _of_return(fact: returns.Event, here: str, zone: tzinfo) -> str:
                 f"{fact.evidence.rstrip('.')}."
             )
         case returns.ReturnEscalated():
-            to = (
-                f"{fact.to_post} ({fact.to_officer})"
-                if fact.to_officer
-                else "nobody: every desk is vacant"
-            )
-            passed = f", passing {', '.join(fact.passed)} (vacant)" if fact.passed else ""
             due = _hour(datetime.fromisoformat(fact.due), zone)
             return (
                 f"The return of {here} under {fact.clause}, due {due}, is overdue: level "
-                f"{fact.level} went to {to}{passed}."
+                f"{fact.level} went to {_told(fact)}."
             )
         case _:
             assert_never(fact)
@@ -328,7 +324,7 @@ def other(fact: Fact, here: str, zone: tzinfo = UTC) -> str:
         case roll.Promoted():
             return f"{fact.officer} now has rank BPS-{fact.rank}."
         case roll.DutyChanged():
-            return f"{fact.officer} is now {fact.duty}."
+            return f"{fact.officer} is now {roll.DUTY_WORDS[fact.duty]}."
         case roll.Retired():
             return f"{fact.officer} {'died' if fact.died else 'left the force'}."
         case force.ChargeAssumed():

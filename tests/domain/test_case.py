@@ -270,6 +270,28 @@ def test_nobody_is_decided_upon_unheard() -> None:
     given(CASE, reported(), noticed()).when(decision(late)).then(late)
 
 
+def test_he_may_be_suspended_before_he_is_heard_and_is_heard_while_suspended() -> None:
+    suspended = decided("suspended", TEN)
+    given(CASE, reported()).when(decision(suspended)).then(suspended)
+    given(CASE, reported()).when(decision(decided("suspended", by=BY_RPO))).then_refused(
+        "rpo-malakand is not competent for C-2 by his unit and rank: dpo-swat is."
+    )
+    told = noticed(at=TEN + DAY)
+    given(CASE, reported(), suspended).when(notice(told)).then(told)
+    given(CASE, reported(), suspended).when(decision()).then_refused(
+        "No notice has been served on C-2: nobody is decided upon unheard."
+    )
+    steps: list[case.Event] = [
+        reported(),
+        suspended,
+        told,
+        answered(TEN + 2 * DAY),
+        decided(at=TEN + 3 * DAY),
+    ]
+    states = [CASE.fold(steps[: n + 1]).state for n in range(len(steps))]
+    assert states == ["reported", "decided", "noticed", "answered", "decided"]
+
+
 def test_another_post_than_the_competent_one_is_refused_and_the_competent_one_named() -> None:
     given(CASE, *HEARD).when(decision(decided(by=BY_RPO))).then_refused(
         "rpo-malakand is not competent for C-2 by his unit and rank: dpo-swat is."

@@ -36,7 +36,9 @@ REF = "hq-2020-1"
 OF_SWAT = ("D-1", "C-1", "C-2", "C-3", "C-4")
 
 
-def clause(name: str, kind: str, *of: str, open_: bool = False, **more: str | bool) -> Clause:
+def clause(
+    name: str, kind: str, *of: str, open_: bool = False, **more: str | bool | tuple[str, ...]
+) -> Clause:
     return Clause(
         id=ClauseId(name),
         kind=kind,  # type: ignore[arg-type]  # the tests name kinds that are there

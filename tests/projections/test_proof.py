@@ -163,7 +163,7 @@ def test_who_is_not_addressed_was_not_served(office: Office) -> None:
         (
             Population(duty=("on_duty", "course")),
             "C-4",
-            "C-4 is leave; it binds those who are on_duty or course.",
+            "C-4 is on leave; it binds those who are on duty or course.",
         ),
         (
             Population(except_units=(SWAT,)),
