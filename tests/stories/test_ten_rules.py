@@ -11,7 +11,7 @@ to which the permissions, returns and cases are added here, as the contract's wo
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -73,6 +73,7 @@ F = TypeVar("F", bound=Fact)
 WHY = "A film on road safety."
 AGO = (0, 0, 0, 0, 4, -30, -60, -150, -600, -1800)
 """Minutes before the clock at which something is said to have been; most is said at once."""
+LAST = MORNING + timedelta(days=999)
 
 
 # --- The judge ----------------------------------------------------------------------------
@@ -91,6 +92,9 @@ class Given:
     """Population, known, open, exempt, unserved."""
     full: bool
     marked: bool = False
+    """Whether by what became known somebody was open."""
+    against: set[str] = field(default_factory=set)
+    """Of whom a breach came out that speaks against it."""
 
     def told(self, *, changed: bool) -> dict[str, Any]:
         population, known, *_ = self.numbers
@@ -203,7 +207,7 @@ class Judge(Oracle):
         last = max(before, key=lambda one: one.at, default=None)
         for one in before:  # of two of one instant the later entry counts
             last = one if last is not None and one.at >= last.at else last
-        if last is not None and not last.marked:
+        if last is not None and not last.marked and not last.against:
             same_as = (last.version, last.claimed, last.numbers)
             if same_as == (version, claimed, numbers):
                 return last.told(changed=False)
@@ -370,6 +374,8 @@ class Judge(Oracle):
         assert bound is not None
         if books.exempt_from(bound, at) & {None, clause}:
             return False
+        if clause == "post" and self.permitted(name, officer, at):
+            return False
         return kind == "prohibition" or clause in row.overdue
 
     def report_breaches(
@@ -384,7 +390,38 @@ class Judge(Oracle):
         if breach_at > self.now or not self.breached(issued, officer, clause, breach_at):
             raise No("There was no breach.")
         self.cases[key] = f"hq-2026-c{len(self.cases) + 1}"
+        for one in self.returns:
+            if one.directive == issued.directive and self._untrue(one, *key[1:]):
+                one.against.add(officer)
         return {"case": self.cases[key], "changed": True}
+
+    def _untrue(self, one: Given, officer: str, clause: str, breach_at: datetime) -> bool:
+        """Tell whether a breach speaks against a return: he stood under it, not yet made good."""
+        books, name, at = self.books, one.directive, one.at
+        bound = books.service(name, officer, breach_at)
+        assert bound is not None
+        asked = books.asked(name, books.version_at(name, breach_at))
+        if clause in {act.id for act in asked.terms.acts()}:
+            good = books.answered(bound, LAST, asked.number, "complied", clause)
+            if good is not None and good <= at:
+                return False
+        under = (
+            books.spell(officer, at) is not None
+            and one.unit in books.above(books.posting(officer, at), at)
+            and one.unit in books.above(books.posting(officer, breach_at), breach_at)
+        )
+        population, _, _, exempt, _ = self.numbers(name, one.unit, at)
+        others = len(one.against - {officer})
+        return under and (one.full or one.claimed > population - exempt - others - 1)
+
+    def permitted(self, name: str, officer: str, at: datetime) -> bool:
+        """Tell whether he had leave at an instant that stands, by all that is known."""
+        return any(
+            (one.directive, one.officer, one.decided) == (name, officer, "granted")
+            and one.at <= at < min(one.ends, one.revoked or LAST)
+            and not self.void(one)
+            for one in self.leaves.values()
+        )
 
 
 def _words(clause: Clause, key: str) -> tuple[str, ...]:
@@ -668,7 +705,7 @@ def say(draw: Draw, command: str, force: Force, issues: Mapping[str, Order]) -> 
             post = pick("", "", "", "", *(post.id for post in force.posts))
             return {"permission": f"hq-2026-p{pick(1, 1, 2, 3)}", "by": post, **at()}
         case "report_breaches":
-            clause = pick("ban", "ban", "a", "a", "b", "none")
+            clause = pick("ban", "ban", "a", "a", "b", "post", "post", "none")
             when = timedelta(minutes=pick(0, -1, -10, -30, -60, -150, -600, -1800, 3))
             return {**ref, "officer": officer(), "clause": clause, "breach_at": when}
         case "amend" if issues:
@@ -859,6 +896,7 @@ def is_tighter(due: Due, was: Due | None) -> bool:
         longest=24,
         commands=only(
             submit_return=8,
+            report_breaches=4,
             everybody_complies=6,
             answer=2,
             acknowledge_relay=4,
@@ -888,16 +926,15 @@ def test_nobody_certifies_full_compliance_with_an_unserved_or_open_officer(
         trial.tell(Step(history.steps[-1].clock, "tick", {}))
         given = [(entry, fact) for entry, fact in trial.entries(returns.ReturnSubmitted)]
         assert len(given) == len(trial.oracle.returns)
-        marks = {
-            (fact.stream, fact.version): fact
-            for _, fact in trial.entries(returns.ReturnContradicted)
-        }
+        marks: dict[tuple[str, int], set[str | None]] = {}
+        for _, mark in trial.entries(returns.ReturnContradicted):
+            marks.setdefault((mark.stream, mark.version), set()).add(mark.officer)
         for (entry, fact), one in zip(given, trial.oracle.returns, strict=True):
             numbers = fact.population, fact.known, fact.open, fact.exempt, fact.unserved
             assert (fact.claimed, numbers, fact.full) == (one.claimed, one.numbers, one.full)
             assert not (fact.full and (fact.open or fact.unserved))
-            mark = marks.get((entry.stream, entry.version))
-            assert (mark is not None) == one.marked
+            by_rule: set[str | None] = {None} if one.marked else set()
+            assert marks.get((entry.stream, entry.version), set()) == by_rule | one.against
 
 
 # --- 4. Leave from who may give it --------------------------------------------------------
@@ -907,6 +944,7 @@ def test_nobody_certifies_full_compliance_with_an_unserved_or_open_officer(
     scripts(
         longest=26,
         commands=only(
+            report_breaches=4,
             request_permission=7,
             grant_permission=9,
             refuse_permission=1,
