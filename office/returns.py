@@ -394,6 +394,9 @@ def escalate(work: Work, name: str) -> int:
             )
             for each in RETURNS.decide(returns.Escalate(fact), told):
                 told = RETURNS.evolve(told, each)
+                # A wording that asks anew may be overdue beside the one before it.
+                levels = known.get((owed.unit, owed.key), frozenset())
+                known[owed.unit, owed.key] = levels | {level}
                 facts.append((relay.stream(name, owed.unit, work.office), each))
     work.append(facts)
     return len(facts)

@@ -397,6 +397,16 @@ def test_the_steps_of_the_clause_are_told_each_in_its_time(office: Office) -> No
     ] == [(1, RPO), (2, PPO), (2, PPO)]
 
 
+def test_one_asked_anew_while_the_first_is_overdue_is_escalated_once(office: Office) -> None:
+    clauses = (report("district", clock="receipt", within=3600),)
+    issued(office, *clauses, acts=())
+    office.now = after(2)
+    office.amend(REF, terms(*clauses), text(2), material=True)
+    office.now = after(4)
+    assert office.tick()["escalated"] == 2
+    assert office.tick()["escalated"] == 0
+
+
 def test_a_vacant_post_owes_it_all_the_same_and_vacant_desks_are_passed(
     office: Office,
 ) -> None:

@@ -211,8 +211,11 @@ def clauses(draw: Draw) -> tuple[Clause, ...]:
     return tuple(found)
 
 
+Wording: TypeAlias = Callable[[], st.SearchStrategy[tuple[Clause, ...]]]
+
+
 @st.composite
-def orders(draw: Draw, force: Force, label: str) -> Order:
+def orders(draw: Draw, force: Force, label: str, wording: Wording = clauses) -> Order:
     unit_ids = [unit.id for unit in force.units]
     issuer = draw(st.sampled_from(("head-hq", "head-hq", "head-r1")))
     below = [unit for unit in unit_ids if issuer == "head-hq" or unit.startswith("r1")]
@@ -236,7 +239,7 @@ def orders(draw: Draw, force: Force, label: str) -> Order:
         addressees=tuple(dict.fromkeys(UnitId(unit) for unit in addressees)),
         population=population,
         standing=draw(st.booleans()),
-        terms=Terms(subject={"en": label}, clauses=draw(clauses())),
+        terms=Terms(subject={"en": label}, clauses=draw(wording())),
     )
 
 
@@ -265,11 +268,18 @@ COMMANDS = (
 
 
 @st.composite
-def scripts(draw: Draw, longest: int = 20) -> Script:
+def scripts(
+    draw: Draw,
+    longest: int = 20,
+    commands: Sequence[str] = COMMANDS,
+    wording: Wording = clauses,
+    say: "Saying | None" = None,
+) -> Script:
+    """Draw a script; of other commands, clauses or words than usual, if given."""
     force = draw(forces())
     rows = draw(rolls(force))
     labels = LABELS[: draw(st.sampled_from((1, 2, 3)))]
-    issues = {label: draw(orders(force, label)) for label in labels}
+    issues = {label: draw(orders(force, label, wording)) for label in labels}
     steps = [
         Step(
             MORNING - timedelta(days=1),
@@ -289,14 +299,14 @@ def scripts(draw: Draw, longest: int = 20) -> Script:
     ]
     clock = MORNING
     for wait, command, told in draw(
-        st.lists(drafts(force, issues), min_size=5, max_size=longest)
+        st.lists(drafts(force, issues, commands, say or said), min_size=5, max_size=longest)
     ):
         clock += wait
         if command == "again":
             again = steps[told["step"] % (len(steps) - 1) + 1]
             steps.append(Step(clock, again.command, again.said))
         else:
-            steps.append(Step(clock, command, _dated(told, clock)))
+            steps.append(Step(clock, command, dated(told, clock)))
     asked = draw(
         st.lists(
             st.builds(
@@ -322,14 +332,18 @@ WAITS = [timedelta(seconds=s) for s in (HOUR // 2, 0, 1, HOUR, 6 * HOUR, 30 * HO
 
 @st.composite
 def drafts(
-    draw: Draw, force: Force, issues: Mapping[str, Order]
+    draw: Draw,
+    force: Force,
+    issues: Mapping[str, Order],
+    commands: Sequence[str],
+    say: "Saying",
 ) -> tuple[timedelta, str, dict[str, Any]]:
     """Draw how long the clock goes on, a command, and what it is told, instants by that clock."""
-    wait, command = draw(st.sampled_from(WAITS)), draw(st.sampled_from(COMMANDS))
-    return wait, command, _said(draw, command, force, issues)
+    wait, command = draw(st.sampled_from(WAITS)), draw(st.sampled_from(commands))
+    return wait, command, say(draw, command, force, issues)
 
 
-def _dated(told: Mapping[str, Any], clock: datetime) -> dict[str, Any]:
+def dated(told: Mapping[str, Any], clock: datetime) -> dict[str, Any]:
     """Turn instants that were drawn by the clock into instants."""
     dated: dict[str, Any] = {
         name: clock + value if isinstance(value, timedelta) else value
@@ -344,9 +358,10 @@ def _dated(told: Mapping[str, Any], clock: datetime) -> dict[str, Any]:
     return dated
 
 
-def _said(
-    draw: Draw, command: str, force: Force, issues: Mapping[str, Order]
-) -> dict[str, Any]:
+Saying: TypeAlias = Callable[[Draw, str, Force, Mapping[str, Order]], dict[str, Any]]
+
+
+def said(draw: Draw, command: str, force: Force, issues: Mapping[str, Order]) -> dict[str, Any]:
     """Draw what a command is told."""
     units = [unit.id for unit in force.units]
 
@@ -521,8 +536,8 @@ class Play:
         for number, step in enumerate(script.steps):
             self.oracle.now = step.clock
             with Office(self.home, step.clock) as office:
-                got = outcome(lambda step=step: _tell(office, step), step)  # type: ignore[misc]
-                want = outcome(lambda step=step: self._ask_oracle(step), step)  # type: ignore[misc]
+                got = outcome(lambda step=step: tell(office, step), step)  # type: ignore[misc]
+                want = outcome(lambda step=step: ask(self.oracle, step), step)  # type: ignore[misc]
                 same(got, want, f"what command {number} answered")
                 self.positions.append(office.head())
                 if step.command == "issue" and want[0] == "done":
@@ -543,13 +558,6 @@ class Play:
                     self.agree_version(office, ref, asked.instant)
             rebuilt = office.check()["projections"]
             same([p["name"] for p in rebuilt if not p["same"]], [], "projections that differ")
-
-    def _ask_oracle(self, step: Step) -> dict[str, Any]:
-        said = dict(step.said)
-        if step.command == "import_force":
-            said["timezone"] = "Asia/Karachi"
-        found: dict[str, Any] = getattr(self.oracle, step.command)(**said)
-        return found
 
     def _question(self, asked: Asked) -> dict[str, Any]:
         instants = sorted(
@@ -668,7 +676,9 @@ def differences(got: object, want: object, path: str) -> Iterator[str]:
         yield f"  {path}: {got!r}, not {want!r}"
 
 
-def outcome(carry_out: Callable[[], dict[str, Any]], step: Step) -> tuple[str, object]:
+def outcome(
+    carry_out: Callable[[], dict[str, Any]], step: Step, told: Sequence[str] | None = None
+) -> tuple[str, object]:
     """Return what a command answered, or with which exit code it did not."""
     try:
         found = carry_out()
@@ -681,7 +691,7 @@ def outcome(carry_out: Callable[[], dict[str, Any]], step: Step) -> tuple[str, o
     if step.command in {"import_answers", "roll_call"}:
         refused = [one if isinstance(one, int) else one["line"] for one in found["refused"]]
         found = {**found, "refused": refused}
-    return "done", {name: found.get(name) for name in SAID_BACK[step.command]}
+    return "done", {name: found.get(name) for name in told or SAID_BACK[step.command]}
 
 
 def _either(step: Step, code: int) -> int | str:
@@ -707,7 +717,17 @@ SAID_BACK: Mapping[str, Sequence[str]] = {
 }
 
 
-def _tell(office: Office, step: Step) -> dict[str, Any]:
+def ask(oracle: Oracle, step: Step) -> dict[str, Any]:
+    """Give a command to the oracle."""
+    said = dict(step.said)
+    if step.command == "import_force":
+        said["timezone"] = "Asia/Karachi"
+    found: dict[str, Any] = getattr(oracle, step.command)(**said)
+    return found
+
+
+def tell(office: Office, step: Step) -> dict[str, Any]:
+    """Give a command to the office."""
     said = dict(step.said)
     match step.command:
         case "import_force":
