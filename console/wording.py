@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _ITEM = re.compile(r"\s*(?:[0-9]+[.)]|[-*])\s+")
 """How an item of a list begins, in the Markdown of a text."""
+_CLAUSE = re.compile(r"clauses\.[^.]+")
+"""The path of a whole clause."""
 _ADDRESSED = 12
 """Units that are named; a province's forty districts would hide the order."""
 
@@ -166,6 +168,10 @@ def _changed(answer: Answer, zone: tzinfo) -> Iterator[str]:
         yield f"{one['version']}  {words.day(one['since'], zone)}  {how}"
         for change in one["changes"]:
             line = f" line {change['line']}" if change["line"] is not None else ""
+            if _CLAUSE.fullmatch(change["field"]):
+                gone = "is taken out" if change["after"] is None else "is new"
+                yield f"   {change['field']} {gone}"
+                continue
             before, after = (str(change[n] or "nothing").strip() for n in ("before", "after"))
             yield f"   {change['field']}{line}: {before} → {after}"
 

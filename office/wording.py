@@ -3,6 +3,7 @@
 Term by term, so that what changed is told in the words of a directive's file (K1, K19).
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
@@ -12,6 +13,10 @@ from pydantic import BaseModel
 
 from domain.directive import Clause, Terms
 from domain.fact import Text
+
+
+_CLAUSE = re.compile(r"clauses\.[^.]+")
+"""The path of a whole clause."""
 
 
 class Difference(NamedTuple):
@@ -42,6 +47,9 @@ def parts(path: str, first: object, second: object) -> Iterator[Difference]:
     one, two = _parts(first), _parts(second)
     if one == two:
         return
+    if not _CLAUSE.fullmatch(path):  # a clause that is new or gone is one difference
+        one = {} if one is None and isinstance(two, Mapping) else one
+        two = {} if two is None and isinstance(one, Mapping) else two
     if isinstance(one, Mapping) and isinstance(two, Mapping):
         for name in dict.fromkeys([*one, *two]):
             yield from parts(f"{path}.{name}", one.get(name), two.get(name))

@@ -254,6 +254,9 @@ def test_what_a_later_version_widens_shows_in_the_diff_of_versions(manned: Farma
     changed = {one["field"]: (one["before"], one["after"]) for one in second["changes"]}
     assert changed["clauses.post.more.unless_permitted"] == (None, "true")
     assert changed["clauses.leave"][0] is None
+    told = manned("show", ref).out
+    assert "clauses.leave is new" in told
+    assert "clauses.post.more.unless_permitted: nothing → true" in told
 
 
 # -- Karachi, September 2024, and its neighbours
