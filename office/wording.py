@@ -14,7 +14,6 @@ from pydantic import BaseModel
 from domain.directive import Clause, Terms
 from domain.fact import Text
 
-
 _CLAUSE = re.compile(r"clauses\.[^.]+")
 """The path of a whole clause."""
 

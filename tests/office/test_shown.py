@@ -85,3 +85,26 @@ def test_looked_at_from_the_other_side_the_same_places_differ(one: Terms, two: T
         return {each.field for each in wording.terms(first, second)}
 
     assert places(one, two) == places(two, one)
+
+
+@given(wordings)
+def test_clauses_in_another_order_are_told_as_that(one: Terms) -> None:
+    two = one.model_copy(update={"clauses": one.clauses[::-1]})
+    fields = [each.field for each in wording.terms(one, two)]
+    assert fields == (["clauses"] if len(one.clauses) > 1 else [])
+
+
+def test_a_term_that_is_new_is_told_by_its_parts_and_a_clause_as_a_whole() -> None:
+    clause = Clause(id=ClauseId("quit"), kind="required_act", text={"en": "Leave."})
+    before = Terms(subject={"en": "Groups"}, clauses=(clause,))
+    due = Due(clock="receipt", within=129_600)
+    after = Terms(
+        subject={"en": "Groups"},
+        clauses=(clause.model_copy(update={"due": due}), Clause(id=ClauseId("ban"), kind="prohibition", text={})),
+    )  # fmt: skip
+    told = [(each.field, each.one, each.other) for each in wording.terms(before, after)]
+    assert told[:2] == [
+        ("clauses.quit.due.clock", None, "receipt"),
+        ("clauses.quit.due.within", None, "P1DT12H"),
+    ]
+    assert [each[:2] for each in told[2:]] == [("clauses.ban", None)]
