@@ -214,10 +214,12 @@ def test_each_hop_is_a_fact_from_whom_to_whom_when_and_by_which_channel(
     assert {to for fact in written(issued, "relay.forwarded") for to in fact["to"]} == {
         "malakand", "hazara", "swat", "swat-saidu"
     }  # fmt: skip
-    for fact in written(issued, "relay.officers_served"):
-        # The wording that was held there, to the byte.
-        assert fact["text"] == sha256(ORDER.encode()).hexdigest()
-        assert fact["version"] == 1
+    wording = (1, sha256(ORDER.encode()).hexdigest())
+    hops = done(issued, "hops", "1/2020")["hops"]
+    assert {(hop["version"], hop["text"]) for hop in hops} == {wording}
+    # What was served is in the fact, to the byte.
+    served = written(issued, "relay.officers_served")
+    assert {(fact["version"], fact["text"]) for fact in served} == {wording}
 
 
 def test_an_order_similar_to_ours_from_outside_the_chain_is_no_parent_and_binds_nobody(
