@@ -141,6 +141,7 @@ _COMMANDS: Sequence[tuple[typer.Typer, str, Callable[..., None], str]] = (
     (_return, "scores", returns.scores, "return scores --post rpo-malakand"),
     (app, "status", questions.status, f"status 1/2020 --depth 2 --as-of {_NOON}"),
     (app, "officers", questions.officers, "officers 1/2020 --state overdue --unit swat"),
+    (app, "show", questions.show, "show 1/2020 --version 1 --language ur"),
     (app, "hops", questions.hops, "hops 1/2020"),
     (app, "overdue", questions.overdue, "overdue --unit malakand"),
     (app, "timeline", questions.timeline, "timeline 1/2020 --officer KP-00042"),

@@ -30,3 +30,32 @@ def spared(population: Population, tree: Tree) -> frozenset[OfficerId]:
         if post in tree.posts
         for officer, _, _ in tree.posts[post].holders
     )
+
+
+_DUTY = {
+    "on_duty": "on duty",
+    "leave": "on leave",
+    "suspended": "suspended",
+    "osd": "awaiting a posting",
+    "lines": "closed to lines",
+}
+"""Each duty state as a person says it."""
+
+
+def said(population: Population) -> str:
+    """Return whom it binds as a person says it: “BPS-5 to BPS-21; only who is on duty”."""
+    low, high = population.rank_from, population.rank_to
+    ranks = {
+        (True, True): "every rank",
+        (False, True): f"BPS-{low} and above",
+        (True, False): f"up to BPS-{high}",
+        (False, False): f"BPS-{low} to BPS-{high}",
+    }[low is None, high is None]
+    parts = [ranks]
+    if population.duty is not None and set(population.duty) != _DUTY.keys():
+        parts.append(f"only who is {' or '.join(_DUTY[duty] for duty in population.duty)}")
+    if population.except_units:
+        parts.append(f"not {', '.join(population.except_units)} and what lies below")
+    if population.except_posts:
+        parts.append(f"not who holds {', '.join(population.except_posts)}")
+    return "; ".join(parts)

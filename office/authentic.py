@@ -5,16 +5,14 @@ holds a copy of an order's file may ask. Kept of a wording are its terms and the
 file, so a copy that is not the file itself is compared term by term.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import orjson
-from pydantic import BaseModel
-
-from domain.directive import Clause, Directive, Order, Version
+from domain.directive import Directive, Order, Version
 from domain.errors import Misused, Unknown
-from domain.fact import Text, instant
+from domain.fact import instant
+from office import wording
+from office.wording import Difference
 from projections import directives, force, instruments
 from projections.database import Database, Moment
 from projections.directives import cited
@@ -27,18 +25,6 @@ class Copy(NamedTuple):
     number: str | None
     """As it stands there; None: it leaves its number to whoever issues it."""
     order: Order
-
-
-class Difference(NamedTuple):
-    """One place where a copy is not what was issued."""
-
-    field: str
-    """A path: `subject.en`, `clauses.quit.due`, `texts.en`."""
-    line: int | None
-    """Of a text: the line of the copy's section, from 1."""
-    issued: str | None
-    """What was issued; None: nothing stands there."""
-    copy: str | None
 
 
 def authentic(db: Database, sha256: str, copy: Copy | None, asked: Moment) -> dict[str, Any]:
@@ -112,7 +98,10 @@ def _unknown(db: Database, sha256: str, copy: Copy | None, asked: Moment) -> dic
         "as_of": instant(asked.at).astimezone(force.zone(db)),
         "also": [],
         "because": because,
-        "differences": [one._asdict() for one in different],
+        "differences": [
+            {"field": one.field, "line": one.line, "issued": one.one, "copy": one.other}
+            for one in different
+        ],
     }
 
 
@@ -138,71 +127,5 @@ def _differences(issued: Directive, version: Version, copy: Copy) -> Iterator[Di
         for name in Order.model_fields:
             if name not in ("label", "terms"):
                 mine, other = getattr(issued.order, name), getattr(copy.order, name)
-                yield from _differ(name, mine, other)
-    mine, other = version.terms, copy.order.terms
-    for name in type(mine).model_fields:
-        if name == "clauses":
-            yield from _clauses(mine.clauses, other.clauses)
-        elif name == "texts":
-            yield from _texts(mine.texts, other.texts)
-        else:
-            yield from _differ(name, getattr(mine, name), getattr(other, name))
-
-
-def _differ(path: str, issued: object, copy: object) -> Iterator[Difference]:
-    """Yield the difference of two values, by their parts where both have parts."""
-    one, two = _parts(issued), _parts(copy)
-    if one == two:
-        return
-    if isinstance(one, Mapping) and isinstance(two, Mapping):
-        for name in dict.fromkeys([*one, *two]):
-            yield from _differ(f"{path}.{name}", one.get(name), two.get(name))
-        return
-    if path.endswith((".within", "grace")):
-        one, two = _period(one), _period(two)
-    yield Difference(path, None, _written(one), _written(two))
-
-
-def _period(seconds: object) -> object:
-    """Return seconds as a file says them (ISO 8601)."""
-    if not isinstance(seconds, int):
-        return seconds
-    days, rest = divmod(seconds, 86_400)
-    hours, rest = divmod(rest, 3_600)
-    time = f"{hours}H" * bool(hours) + f"{rest}S" * bool(rest or not seconds)
-    return f"P{f'{days}D' if days else ''}{f'T{time}' if time else ''}"
-
-
-def _parts(value: object) -> object:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", exclude_none=True)
-    return value
-
-
-def _written(value: object) -> str | None:
-    if value is None or value in ("", (), []):
-        return None
-    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-
-
-def _clauses(issued: Sequence[Clause], copy: Sequence[Clause]) -> Iterator[Difference]:
-    one, two = ({clause.id: clause for clause in each} for each in (issued, copy))
-    for name in dict.fromkeys([*one, *two]):
-        yield from _differ(f"clauses.{name}", one.get(name), two.get(name))
-    if list(one) != list(two) and one.keys() == two.keys():
-        yield Difference("clauses", None, ", ".join(one), ", ".join(two))
-
-
-def _texts(issued: Text, copy: Text) -> Iterator[Difference]:
-    for language in sorted({*issued, *copy}):
-        one, two = (each.get(language, "").strip().splitlines() for each in (issued, copy))
-        for tag, a, b, c, d in SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
-            if tag == "equal":
-                continue
-            for n in range(max(b - a, d - c)):
-                yield Difference(
-                    f"texts.{language}",
-                    c + n + 1 if c + n < d else None,
-                    one[a + n] if a + n < b else None,
-                    two[c + n] if c + n < d else None,
-                )
+                yield from wording.parts(name, mine, other)
+    yield from wording.terms(version.terms, copy.order.terms)

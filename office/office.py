@@ -34,6 +34,7 @@ from office import (
     registers,
     returns,
     roll,
+    shown,
     tick,
 )
 from office import force as force_
@@ -1007,6 +1008,20 @@ class Office:
         """Show an instrument from outside, and which orders cite it."""
         with self._reading() as db:
             return questions.paper(db, ref, questions.moment(db, self._now(), None, None))
+
+    def show(
+        self,
+        ref: str,
+        *,
+        version: int | None = None,
+        language: str | None = None,
+        as_of: datetime | None = None,
+        known_at: int | datetime | None = None,
+    ) -> dict[str, Any]:
+        """Show what a directive says, whom it binds, what it rests on, and what changed."""
+        with self._reading() as db:
+            moment = questions.moment(db, self._now(), as_of, known_at)
+            return shown.show(db, ref, moment, version=version, language=language)
 
     def authentic(self, sha256: str, copy: authentic.Copy | None) -> dict[str, Any]:
         """Tell whether exactly a file with this hash was issued; if not, where it differs."""

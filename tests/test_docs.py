@@ -279,6 +279,7 @@ ASKED: dict[str, list[str]] = {
     "farman status REF": ["status 1/2020"],
     "farman status": ["status"],
     "farman officers": ["officers 1/2020 --limit 2"],
+    "farman show": ["show 1/2020", "show 5/2020 --language en"],
     "farman hops": ["hops 1/2020"],
     "farman overdue": [f"overdue --as-of {NEXT_NOON}"],
     "farman case report": [

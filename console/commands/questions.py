@@ -114,6 +114,41 @@ def officers(
     this.answer(answer, tables.officers(answer, zone))
 
 
+def show(
+    ctx: typer.Context,
+    ref: Ref,
+    version: Annotated[
+        int | None,
+        typer.Option("--version", help="This version, not the one in force.", min=1),
+    ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            "--language", help="In this language: en, ur, ps, sd.", metavar="LANGUAGE"
+        ),
+    ] = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+) -> None:
+    """Show what a directive says, and what it rests on.
+
+    To whom, clause by clause, its text, what it cites, and what each version changed.
+    """
+    from console import wording
+
+    this = call(ctx)
+    with this.office() as office:
+        answer = office.show(
+            ref,
+            version=version,
+            language=language,
+            as_of=this.instant(as_of, "--as-of"),
+            known_at=this.known(known_at),
+        )
+        zone = office.timezone
+    this.answer(answer, wording.directive(answer, zone))
+
+
 def hops(ctx: typer.Context, ref: Ref) -> None:
     """Show where a directive is, and who is sitting on it.
 

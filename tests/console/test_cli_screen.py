@@ -24,6 +24,7 @@ QUESTIONS = [
     ("status",),
     ("status", "1/2020", "--depth", "3"),
     ("officers", "1/2020"),
+    ("show", "1/2020"),
     ("hops", "1/2020"),
     ("overdue", "--as-of", NEXT_NOON),
     ("timeline", "1/2020"),

@@ -5,7 +5,7 @@ import pytest
 from domain.directive import Population
 from domain.fact import OfficerId, PostId, UnitId
 from domain.force import Post, Tree
-from domain.population import eligible, matches, spared
+from domain.population import eligible, matches, said, spared
 from domain.roll import DUTIES
 from tests.domain.test_force import FORCE
 from tests.examples import DPO, HAZARA, HQ, MALAKAND, SAIDU, SWAT
@@ -66,3 +66,16 @@ def test_whoever_holds_an_excepted_post_is_spared_in_any_charge() -> None:
     assert spared(Population(except_posts=(DPO, gone)), tree) == {"A", "B", "C"}
     assert spared(Population(except_posts=(gone,)), tree) == frozenset()
     assert spared(Population(), tree) == frozenset()
+
+
+def test_a_population_is_said_in_words() -> None:
+    assert said(Population()) == "every rank"
+    assert said(Population(rank_from=5, duty=tuple(DUTIES))) == "BPS-5 and above"
+    assert said(Population(rank_to=21, duty=("on_duty", "osd"))) == (
+        "up to BPS-21; only who is on duty or awaiting a posting"
+    )
+    assert said(
+        Population(
+            rank_from=5, rank_to=21, except_units=(UnitId("ctd"),), except_posts=(PostId("ppo"),)
+        )
+    ) == "BPS-5 to BPS-21; not ctd and what lies below; not who holds ppo"  # fmt: skip
