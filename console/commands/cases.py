@@ -241,7 +241,10 @@ def decide(
     case: CaseWord,
     *,
     outcome: Annotated[
-        Outcome, typer.Option("--outcome", help="What is decided.", show_default=False)
+        Outcome,
+        typer.Option(
+            "--outcome", help="What is decided.", metavar="OUTCOME", show_default=False
+        ),
     ],
     by: By,
     reason: Reason,
@@ -251,6 +254,9 @@ def decide(
 
     By the desk competent for the officer's unit and rank at that moment. From BPS 18 on it can
     only be forwarded, to the Government of the province. The roll is changed by its own commands.
+    OUTCOME is filed, warned, censured, suspended, increment_stopped, service_reduced,
+    rank_reduced, compulsorily_retired, removed, dismissed or forwarded. A suspension needs no
+    hearing and awaits a decision.
     """
     this = call(ctx)
     with this.office() as office:
@@ -284,7 +290,12 @@ def decide_appeal(
     reason: Reason,
     to: Annotated[
         Outcome | None,
-        typer.Option("--to", help="With reduced: the lighter punishment.", show_default=False),
+        typer.Option(
+            "--to",
+            help="With reduced: the lighter punishment, an outcome of `case decide`.",
+            metavar="OUTCOME",
+            show_default=False,
+        ),
     ] = None,
     at: At = None,
 ) -> None:
