@@ -259,6 +259,9 @@ def decide(
 
     By the desk competent for the officer's unit and rank at that moment. From BPS 18 on it can
     only be forwarded, to the Government of the province. The roll is changed by its own commands.
+    OUTCOME is filed, warned, censured, suspended, increment_stopped, service_reduced,
+    rank_reduced, compulsorily_retired, removed, dismissed or forwarded. A suspension needs no
+    hearing and awaits a decision.
     """
     this = call(ctx)
     with this.office() as office:
@@ -294,7 +297,7 @@ def decide_appeal(
         Outcome | None,
         typer.Option(
             "--to",
-            help="With reduced: the lighter punishment.",
+            help="With reduced: the lighter punishment, an outcome of `case decide`.",
             metavar="OUTCOME",
             show_default=False,
         ),
