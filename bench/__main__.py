@@ -120,6 +120,67 @@ def big(bench: Bench, store: str, *, officers: int, lines: int) -> None:
                 f"status {kind.replace('_', ' ')}", store, asked[kind][0], "ms", limit, aim,
                 note=f"worst {asked[kind][1]:.1f} ms, {asked['entries']:,} entries",
             )  # fmt: skip
+        moved(bench, store, url, home, names, officers=officers, lines=lines)
+
+
+def moved(
+    bench: Bench,
+    store: str,
+    url: str,
+    home: Path,
+    names: list[str],
+    *,
+    officers: int,
+    lines: int,
+) -> None:
+    """Move officers after the service and take in new ones, whom standing orders reach; then again.
+
+    What is measured again is named so; and then what the rules' own commands cost.
+    """
+    after = "after transfers"
+    roll = bench.big("transfer", url, home, officers)
+    bench.add(
+        "transfers and joiners by one roll", store, roll["rate"], "/s", 1_000, 5_000, least=True,
+        note=f"{roll['changed']:,} moved, {roll['added']:,} new, two standing orders, "
+        f"{roll['seconds']:.1f} s",
+    )  # fmt: skip
+    load.write_answers(home / "late.csv", names, officers, lines // 3, seed=3, first=36)
+    answers = bench.case("answers", url, home, home / "late.csv")
+    least, aim = (12_000, 25_000) if store == "sqlite" else (7_000, 15_000)
+    bench.add(
+        f"answers import, {after}", store, answers["rate"], "/s", least, aim, least=True,
+        note=f"{lines // 3:,} lines, {answers['accepted']:,} new",
+    )  # fmt: skip
+    asked = bench.case("asking", url, home)
+    for kind, limit, aim in (("live", 10, 2), ("as_of", 150, 30), ("known_at", 3_000, 1_000)):
+        bench.add(
+            f"status {kind.replace('_', ' ')}, {after}", store, asked[kind][0], "ms", limit, aim,
+            note=f"worst {asked[kind][1]:.1f} ms, {asked['entries']:,} entries",
+        )  # fmt: skip
+    reading = bench.case("reading", url, home)
+    everything = bench.case("raw", url, home, "all")
+    rebuilt = bench.case("rebuild", url, home)
+    share = 100 * (reading["seconds"] + everything["seconds"]) / rebuilt["seconds"]
+    bench.add(
+        f"rebuild, {after}, share as above", store, share, "%",
+        40 if store == "sqlite" else 35, 75, least=True,
+        note=f"({reading['seconds']:.1f} + {everything['seconds']:.1f}) / {rebuilt['seconds']:.1f} s",
+    )  # fmt: skip
+    tight = bench.case("tightening", url, home)
+    bench.add(
+        "relay tighten of a region, × raw update", store, tight["seconds"] / tight["raw"], "×", 10, 3,
+        note=f"{tight['changed']:,} rows {tight['seconds']:.2f} s / {tight['rows']:,} rows {tight['raw']:.2f} s",
+    )  # fmt: skip
+    load.write_breaches(home / "breaches.csv", officers, 1_000)
+    told = bench.big("reporting", url, home, home / "breaches.csv", 1_000)
+    bench.add(
+        "case report of a file of 1,000", store, told["seconds"], "s", 5, 1,
+        note=f"{told['accepted']:,} opened",
+    )  # fmt: skip
+    bench.add(
+        "permission list", store, told["listing"], "ms", 2_000, 300,
+        note=f"{told['leaves']:,} permissions",
+    )  # fmt: skip
 
 
 def concurrent(bench: Bench, store: str, *, officers: int) -> None:

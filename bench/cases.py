@@ -22,14 +22,19 @@ import psycopg
 
 from bench import load
 from console.files.answers_file import chunks
+from console.files.cases_file import read_breaches
 from console.files.roll_file import read
 from domain import service
+from domain.fact import UnitId
 from ledger.codec import decode, encode
 from ledger.memory import uncollected
 from ledger.store import Store, select_entries, select_stream
+from office import permissions
 from office.answers import CHUNK, Ask, Job
+from office.cases import Breach
 from office.home import Home
 from office.office import Office
+from office.work import working
 from projections import rebuild, tables
 
 NOW = load.ISSUED + timedelta(days=3)
@@ -293,6 +298,104 @@ def asking(folder: Path, store: str) -> Result:
     return {"live": live, "as_of": past, "known_at": known, "entries": total}
 
 
+def transfer(folder: Path, store: str, officers: str) -> Result:
+    """Move one officer in twenty and take in one in a hundred, by one roll, after the service."""
+    changed = list(load.moved(int(officers)))
+    with _office(folder, store) as office:
+        started = time.perf_counter()
+        outcome = office.import_roll(changed, at=NOW - timedelta(hours=6))
+        seconds = time.perf_counter() - started
+    return {
+        "seconds": seconds,
+        "rate": len(changed) / seconds,
+        "added": outcome["added"],
+        "changed": outcome["changed"],
+    }
+
+
+TOP = "r0"
+"""One of the largest regions: five districts."""
+
+
+def tightening(folder: Path, store: str) -> Result:
+    """Shorten an open deadline for a region; then set the same rows raw, and back."""
+    with _office(folder, store) as office:
+        name = office.issue(load.order("3"), "3" * 64)["directive"]
+        units = [str(unit) for unit in office.tree().below(UnitId(TOP))]
+        mine = f"directive = '{name}' AND served_by IN ({_quoted(units)})"
+        before = _dues(office, mine)
+        started = time.perf_counter()
+        office.tighten(name, TOP, "quit", within=43_200, by="ppo")
+        seconds = time.perf_counter() - started
+        changed = before - _dues(office, mine)
+    raw_ = _raw_update(folder, store, mine, -43_200_000_000)
+    _raw_update(folder, store, mine, 43_200_000_000)
+    return {"seconds": seconds, "raw": raw_, "changed": len(changed), "rows": len(before)}
+
+
+def _dues(office: Office, mine: str) -> set[tuple[Any, ...]]:
+    with office.store.reading() as conn:
+        return {
+            tuple(row)
+            for row in conn.exec_driver_sql(
+                f"SELECT officer, due_at FROM standing WHERE {mine}"
+            )
+        }
+
+
+def _quoted(units: Sequence[str]) -> str:
+    return ", ".join(f"'{unit}'" for unit in units)
+
+
+def _raw_update(folder: Path, store: str, mine: str, by: int) -> float:
+    statement = f"UPDATE standing SET due_at = due_at + {by} WHERE {mine}"
+    if store == "sqlite":
+        with closing(
+            sqlite3.connect(folder / "home" / "farman.db", isolation_level=None)
+        ) as conn:
+            conn.execute("PRAGMA synchronous = FULL")
+            conn.execute("PRAGMA cache_size = -49152")
+            started = time.perf_counter()
+            conn.execute(statement)
+            return time.perf_counter() - started
+    with psycopg.connect(store, autocommit=True) as server:
+        started = time.perf_counter()
+        server.execute(statement)
+        return time.perf_counter() - started
+
+
+def reporting(folder: Path, store: str, file: str, leaves: str) -> Result:
+    """Report a file of breaches, as the command does; ask for so many leaves, and list them."""
+    with _office(folder, store) as office:
+        name = office.issue(load.policy(), "c" * 64, at=load.ISSUED)["directive"]
+        started = time.perf_counter()
+        found, problems = read_breaches(Path(file))
+        breaches = [
+            Breach(row.officer_id, row.clause or "", row.at, row.evidence, line=row.line)
+            for row in found
+        ]
+        outcome = office.report_breaches(name, breaches)
+        seconds = time.perf_counter() - started
+        with working(office.store, "hq", NOW) as work:
+            for n in range(int(leaves)):
+                permissions.request(
+                    work, name, load.officer(n * 3 + 5), "videos", scope="A film",
+                    until=NOW + timedelta(days=9), why="Road safety.",
+                )  # fmt: skip
+        spent = []
+        for _ in range(5):
+            started = time.perf_counter()
+            listed = office.permissions(name)["permissions"]
+            spent.append(time.perf_counter() - started)
+    return {
+        "seconds": seconds,
+        "accepted": outcome["accepted"],
+        "problems": len(problems),
+        "leaves": len(listed),
+        "listing": statistics.median(spent) * 1e3,
+    }
+
+
 def help_(folder: Path, store: str) -> Result:
     """Start the command line and print its help."""
     del folder, store
@@ -317,6 +420,9 @@ CASES: dict[str, Callable[..., Result]] = {
     "reading": reading,
     "rebuild": rebuilding,
     "asking": asking,
+    "transfer": transfer,
+    "tightening": tightening,
+    "reporting": reporting,
     "help": help_,
 }
 

@@ -107,6 +107,59 @@ def rows(officers: int) -> Iterator[Row]:
         )  # fmt: skip
 
 
+def moved(officers: int) -> Iterator[Row]:
+    """Yield what a roll says after a month: one in twenty is elsewhere, one in a hundred is new."""
+    for n in range(7, officers, 20):
+        yield _told(n, unit_of(n + 1))
+    for n in range(officers, officers + officers // 100):
+        yield _told(n, unit_of(n))
+
+
+def _told(n: int, unit: str) -> Row:
+    rank = 7 if n % 10 else 9
+    return Row(
+        n + 2, officer(n), None, f"Officer Number {n}", rank, None, unit, None, None, None, None, None
+    )  # fmt: skip
+
+
+def policy() -> Order:
+    """Return a directive that forbids what the head of the district may give leave for."""
+    return Order(
+        issuer=PostId("ppo"),
+        precedence="immediate",
+        forward="automatic",
+        addressees=(UnitId("hq"),),
+        standing=True,
+        terms=Terms(
+            subject={"en": "Leave for videos"},
+            clauses=(
+                Clause(
+                    id=ClauseId("videos"),
+                    kind="prohibition",
+                    text={"en": "No videos without leave."},
+                    more={"unless_permitted": True},
+                ),
+                Clause(
+                    id=ClauseId("leave"),
+                    kind="permission_rule",
+                    text={"en": "The head of the district decides."},
+                    of=(ClauseId("videos"),),
+                    more={"decider_head_of": "district"},
+                ),
+            ),
+        ),
+    )
+
+
+def write_breaches(path: Path, officers: int, lines: int) -> None:
+    """Write breaches of the policy as a district hands them in: of officers all over the force."""
+    at = (ISSUED + timedelta(days=2)).isoformat()
+    with path.open("w", encoding="utf-8") as out:
+        out.write("officer_id,at,evidence,clause\n")
+        for n in range(lines):
+            out.write(f"{officer(n * (officers // lines) + 3)},{at},Video {n},videos\n")
+
+
 def order(subject: str) -> Order:
     """Return a directive to the whole force, with one act due a day after receipt."""
     return Order(

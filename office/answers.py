@@ -159,10 +159,15 @@ class Clerk:
         """Read how these officers stand, for each version answered; return the units they are in."""
         rows = standing.load(self.work.db, keys)
         moved = [key for key, row in rows.items() if row.moved]
+        latest = {key[0]: self.wording(key[0], FOREVER) for key in rows}
+        # A row tells of the version that is asked by now, and of the only act: else it is counted.
         whole = [
             key
             for key, row in rows.items()
-            if row.moved or keys[key] != {1} or len(self.wording(key[0], FOREVER).required) > 1
+            if row.moved
+            or keys[key] != {1}
+            or latest[key[0]].asked != 1
+            or len(latest[key[0]].required) > 1
         ]
         spoken = standing.pleas(self.work.db, moved) if moved else {}
         where = roll.where(self.work.db, {officer for _, officer in moved}) if moved else {}

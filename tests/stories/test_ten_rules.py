@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -63,6 +64,7 @@ from tests.stories.test_agrees_with_oracle import (
     ask,
     clauses,
     outcome,
+    roll_row,
     said,
     same,
     scripts,
@@ -478,14 +480,17 @@ class Trial(Play):
             self.issued += [label] if label not in self.issued else []
         return got
 
-    def told(self, script: Script) -> Iterator[tuple[Step, tuple[str, object]]]:
+    def told(
+        self, script: Script, then: "Ending | None" = None
+    ) -> Iterator[tuple[Step, tuple[str, object]]]:
         """Carry a script out, yielding each command and what it came to."""
-        for step in self.steps(script):
+        for step in self.steps(script, then):
             yield step, self.tell(step)
 
-    def steps(self, script: Script) -> Iterator[Step]:
-        """Yield the commands of a script, the clock set: they are to be told."""
-        for step in script.steps:
+    def steps(self, script: Script, then: "Ending | None" = None) -> Iterator[Step]:
+        """Yield the commands of a script and of an ending, the clock set: they are to be told."""
+        last = script.steps[-1].clock + timedelta(hours=1)
+        for step in chain(script.steps, then(self, last) if then else ()):
             for one in self._each(step):
                 self.office.now = self.oracle.now = one.clock
                 yield one
@@ -556,6 +561,16 @@ class Trial(Play):
 
     def named(self, ref: str) -> Issued:
         return next(one for one in self.books.all(Issued) if one.number == ref)
+
+
+Ending = Callable[[Trial, datetime], Iterator[Step]]
+"""Yields what goes on after a script, from a clock on, by how things stand by then."""
+
+
+def in_command(trial: Trial, clock: datetime) -> Iterator[Step]:
+    """Let somebody hold the desk of the force's head."""
+    there = [one for one in trial.books.officers() if trial.books.spell(one, clock)]
+    yield Step(clock, "assume", {"post": "head-hq", "officer": there[0]})
 
 
 def told_to(office: Office, step: Step) -> dict[str, Any]:
@@ -921,9 +936,8 @@ def test_nobody_certifies_full_compliance_with_an_unserved_or_open_officer(
     """DESIGN 4, rule 3."""
     with fresh() as office:
         trial = Trial(office)
-        for _ in trial.told(history):
+        for _ in trial.told(history, certifying):
             pass
-        trial.tell(Step(history.steps[-1].clock, "tick", {}))
         given = [(entry, fact) for entry, fact in trial.entries(returns.ReturnSubmitted)]
         assert len(given) == len(trial.oracle.returns)
         marks: dict[tuple[str, int], set[str | None]] = {}
@@ -935,6 +949,22 @@ def test_nobody_certifies_full_compliance_with_an_unserved_or_open_officer(
             assert not (fact.full and (fact.open or fact.unserved))
             by_rule: set[str | None] = {None} if one.marked else set()
             assert marks.get((entry.stream, entry.version), set()) == by_rule | one.against
+
+
+def certifying(trial: Trial, clock: datetime) -> Iterator[Step]:
+    """Everybody who was served complies; all is certified; somebody turns out to be left."""
+    yield from in_command(trial, clock)
+    for ref in trial.issued:
+        yield Step(clock, "everybody_complies", {"ref": ref, "unit": "hq"})
+        for unit in trial.books.units(clock):
+            told = {"ref": ref, "unit": unit, "by": "head-hq", "less": 0}
+            yield Step(clock, "submit_return", told)
+    clock += timedelta(hours=1)
+    late = {"officer": trial.books.officers()[-1], "state": "on_duty"}
+    yield Step(clock, "duty", {**late, "at": clock - timedelta(hours=2)})
+    row = roll_row("n9", trial.books.units(clock)[-1], rank=7, duty=None)
+    yield Step(clock, "import_roll", {"rows": [row], "at": clock - timedelta(hours=2)})
+    yield Step(clock, "tick", {})
 
 
 # --- 4. Leave from who may give it --------------------------------------------------------
@@ -970,7 +1000,7 @@ def test_leave_from_a_post_without_authority_at_that_instant_is_void(
     """DESIGN 4, rule 4."""
     with fresh() as office:
         trial = Trial(office)
-        for _ in trial.told(history):
+        for _ in trial.told(history, given_wrongly):
             want = {
                 one.name: state
                 for one in trial.oracle.leaves.values()
@@ -981,6 +1011,27 @@ def test_leave_from_a_post_without_authority_at_that_instant_is_void(
         for entry, fact in trial.entries(permission.Granted):
             one = trial.oracle.leaves[entry.stream.removeprefix("permission-").split(".")[0]]
             assert (fact.authority.post, fact.at, fact.until) == (one.by, one.at, one.ends)
+
+
+def given_wrongly(trial: Trial, clock: datetime) -> Iterator[Step]:
+    """Leave is given to several; then it becomes known that they were posted elsewhere by then."""
+    yield from in_command(trial, clock)
+    several, units = trial.books.officers()[-4:], trial.books.units(clock)
+    for ref in trial.issued:
+        for officer in several:
+            told = {"ref": ref, "officer": officer, "clause": "post", "scope": "A film"}
+            whole = {**told, "until": clock + timedelta(days=2), "why": WHY}
+            yield Step(clock, "request_permission", whole)
+    for name in list(trial.oracle.leaves):
+        yield Step(clock, "grant_permission", {"permission": name, "by": ""})
+    clock += timedelta(hours=1)
+    for n, officer in enumerate(several):
+        told = {"officer": officer, "unit": units[n % len(units)]}
+        yield Step(clock, "transfer", {**told, "at": clock - timedelta(hours=2)})
+    for unit in units[1:]:
+        for who, _ in trial.books.holders(f"head-{unit}", clock):
+            told = {"post": f"head-{unit}", "officer": who}
+            yield Step(clock, "relinquish", {**told, "at": clock - timedelta(hours=2)})
 
 
 # --- 5. What was done while it was in force -----------------------------------------------
@@ -1014,39 +1065,45 @@ def test_a_superseded_directive_governs_what_was_done_while_it_was_in_force(
     """DESIGN 4, rule 5."""
     with fresh() as office:
         trial = Trial(office)
-        for _ in trial.told(history):
-            pass
-        last = history.steps[-1].clock
+        for step in trial.steps(history, judged_late):
+            head = office.head()
+            came, _ = trial.tell(step)
+            for _, fact in trial.entries(case.BreachReported, head):
+                books, at = trial.books, fact.breach_at
+                version = books.version_at(fact.directive, at)
+                wording = books.of(Version, fact.directive)[version - 1]
+                assert books.state(fact.directive, at) == "in_force"
+                assert (fact.version, fact.text) == (version, wording.text)
+                assert fact.unit == books.posting(fact.officer, at)
+                assert fact.rank == books.rank(fact.officer, at)
+            if step.command in {"answer", "report_breaches"} and came != "no":
+                at = step.said.get("at", step.said.get("breach_at", step.clock))
+                named = [
+                    one for one in trial.books.all(Issued) if one.number == step.said["ref"]
+                ]
+                assert trial.books.state(named[0].directive, at) == "in_force" or (
+                    step.command == "report_breaches" and office.head() == head
+                )
         for ref in trial.issued:
-            issued = trial.named(ref)
-            ended = trial.books.ended(issued.directive)
-            if ended is None:
-                continue
-            until = timedelta(microseconds=1)
-            for at in (ended.at - until, ended.at):
-                trial.agree(office, ref, as_of=at)
+            ended = trial.books.ended(trial.named(ref).directive)
+            if ended is not None:
+                trial.agree(office, ref, as_of=ended.at - timedelta(microseconds=1))
+                trial.agree(office, ref, as_of=ended.at)
+
+
+def judged_late(trial: Trial, clock: datetime) -> Iterator[Step]:
+    """Of what was done just before and just when each wording or the end came is told late."""
+    for ref in trial.issued:
+        name = trial.named(ref).directive
+        ended = trial.books.ended(name)
+        turns = [one.at for one in trial.books.of(Version, name)[1:]]
+        for turn in turns + ([ended.at] if ended else []):
+            for at in (turn - timedelta(microseconds=1), turn):
                 for officer in trial.books.officers()[:3]:
                     told = {"ref": ref, "officer": officer}
                     breach = {**told, "clause": "ban", "breach_at": at}
-                    came, _ = trial.tell(Step(last, "report_breaches", breach))
-                    assert came == "no" or at < ended.at
-                    answer = {**told, "kind": "acknowledged", "at": at}
-                    came, _ = trial.tell(Step(last, "answer", answer))
-                    assert came == "no" or at < ended.at
-        for _, fact in trial.entries(case.BreachReported):
-            versions = trial.books.of(Version, fact.directive)
-            then = versions[trial.books.version_at(fact.directive, fact.breach_at) - 1]
-            assert trial.books.state(fact.directive, fact.breach_at) == "in_force"
-            assert (fact.version, fact.text) == (then.number, then.text)
-            assert fact.unit == trial.books.posting(fact.officer, fact.breach_at) or late(
-                trial, fact
-            )
-
-
-def late(trial: Trial, fact: case.BreachReported) -> bool:
-    """Tell whether his posting at the breach was entered after the report."""
-    said_of = trial.books.of(Particular, fact.officer)
-    return any(one.entered and one.entered >= fact.recorded_at for one in said_of)
+                    yield Step(clock, "report_breaches", breach)
+                    yield Step(clock, "answer", {**told, "kind": "acknowledged", "at": at})
 
 
 # --- 6. The obligation follows the person, the liability the tenure -----------------------
@@ -1376,7 +1433,7 @@ def test_levels_addressed_at_once_serve_nobody_twice(fresh: Fresh, history: Scri
     """DESIGN 4, rule 9."""
     with fresh() as office:
         trial = Trial(office)
-        for _ in trial.told(history):
+        for _ in trial.told(history, moving_on):
             pass
         times: Counter[tuple[str, str, datetime | None]] = Counter()
         found: Counter[tuple[str, str, str, datetime]] = Counter()
@@ -1390,6 +1447,18 @@ def test_levels_addressed_at_once_serve_nobody_twice(fresh: Fresh, history: Scri
             (one.directive, one.officer, one.unit, one.at) for one in trial.books.all(Served)
         )
         same(dict(found), dict(want), "services")
+
+
+def moving_on(trial: Trial, clock: datetime) -> Iterator[Step]:
+    """Who was served is posted where it has yet to be served, and there it is served then."""
+    yield from in_command(trial, clock)
+    for unit in trial.books.units(clock):
+        clock += timedelta(minutes=1)
+        for officer in sorted({one.officer for one in trial.books.all(Served)})[:3]:
+            yield Step(clock, "transfer", {"officer": officer, "unit": unit})
+        for ref in trial.issued:
+            told = {"ref": ref, "unit": unit, "by": "head-hq"}
+            yield Step(clock, "acknowledge_relay", told)
 
 
 # --- 10. Amended, never wiped -------------------------------------------------------------
@@ -1422,7 +1491,7 @@ def test_an_amendment_never_wipes_an_answer_and_an_immaterial_one_changes_no_num
     """DESIGN 4, rule 10."""
     with fresh() as office:
         trial = Trial(office)
-        for step in trial.steps(history):
+        for step in trial.steps(history, amended_twice):
             ref = step.said.get("ref")
             before = {one: numbers_of(office, one) for one in trial.issued}
             told = {one: said_of(office, one) for one in trial.issued}
@@ -1458,6 +1527,17 @@ def test_an_amendment_never_wipes_an_answer_and_an_immaterial_one_changes_no_num
         for ref in trial.issued:
             for version in range(len(of[trial.named(ref).directive])):
                 trial.agree_version(office, ref, version)
+
+
+def amended_twice(trial: Trial, clock: datetime) -> Iterator[Step]:
+    """Everybody who was served complies; the order is amended, first not materially."""
+    for ref in trial.issued:
+        yield Step(clock, "everybody_complies", {"ref": ref, "unit": "hq"})
+        terms = trial.books.of(Version, trial.named(ref).directive)[-1].terms
+        for text, material in (("e", False), ("f", True)):
+            clock += timedelta(hours=1)
+            told = {"ref": ref, "terms": terms, "text": text * 64, "material": material}
+            yield Step(clock, "amend", told)
 
 
 def names(trial: Trial) -> list[str]:
