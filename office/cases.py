@@ -56,6 +56,8 @@ class Breach(NamedTuple):
     note: str | None = None
     line: int | None = None
     """Of the file that reports it."""
+    directive: str | None = None
+    """Where a line of a file names its own: an id or a number."""
 
 
 class Stood(NamedTuple):
@@ -190,6 +192,57 @@ def report(
             {"line": one.line, "officer_id": one.officer, "reason": reason}
             for one, reason in refused
         ],
+        "position": work.head,
+    }
+
+
+def report_many(
+    work: Work,
+    breaches: Sequence[Breach],
+    *,
+    by: str | None = None,
+    at: datetime | None = None,
+    accept_good: bool = False,
+) -> dict[str, Any]:
+    """Report the breaches of a file whose lines name their directives, all or none, or the good.
+
+    Raises:
+        Unaccepted: a line is refused, and the good ones alone are not wanted.
+
+    """
+    under: dict[str, list[Breach]] = {}
+    refused: list[dict[str, Any]] = []
+    flaws: list[Flaw] = []
+    for breach in breaches:
+        under.setdefault(breach.directive or "", []).append(breach)
+    found: list[str] = []
+    accepted = repeated = 0
+    for ref, mine in under.items():
+        try:
+            name = directives.find(work.db, ref)
+        except (Unknown, Misused) as no:
+            refused += [
+                {"line": one.line, "officer_id": one.officer, "reason": no.reason}
+                for one in mine
+            ]
+            flaws += [Flaw(one.line, "directive", ref, no.reason) for one in mine]
+            continue
+        told = report(work, name, mine, by=by, at=at, accept_good=True)
+        found += told["cases"]
+        accepted, repeated = accepted + told["accepted"], repeated + told["repeated"]
+        refused += told["refused"]
+        flaws += [
+            Flaw(one["line"], "officer_id", one["officer_id"], one["reason"])
+            for one in told["refused"]
+        ]
+    if flaws and not accept_good:
+        flaws.sort(key=lambda flaw: flaw.line or 0)
+        raise _unaccepted(flaws, len(breaches))
+    return {
+        "cases": list(dict.fromkeys(found)),
+        "accepted": accepted,
+        "repeated": repeated,
+        "refused": sorted(refused, key=lambda one: one["line"] or 0),
         "position": work.head,
     }
 

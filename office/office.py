@@ -574,14 +574,23 @@ class Office:
 
     def report_breaches(
         self,
-        ref: str,
+        ref: str | None,
         breaches: Sequence[Breach],
         *,
         by: str | None = None,
         at: datetime | None = None,
         accept_good: bool = False,
     ) -> dict[str, Any]:
-        """Report breaches of a directive, each a case; those of a file all or none, or the good."""
+        """Report breaches of a directive, each a case; those of a file all or none, or the good.
+
+        Without one, each line of the file names its own.
+        """
+        if ref is None:
+            return self._do(
+                lambda work: cases.report_many(
+                    work, breaches, by=by, at=at, accept_good=accept_good
+                )
+            )
         return self._do(
             lambda work: cases.report(
                 work, ref, breaches, by=by, at=at, accept_good=accept_good

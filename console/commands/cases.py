@@ -14,11 +14,10 @@ from console.commands.options import (
     By,
     KnownAt,
     MaybeRef,
-    Ref,
     UnitOption,
     call,
 )
-from console.completion import posts
+from console.completion import directives, posts
 from domain.errors import Misused
 
 if TYPE_CHECKING:
@@ -44,6 +43,15 @@ Outcome = Literal[
     "forwarded",
 ]
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
+Breached = Annotated[
+    str | None,
+    typer.Argument(
+        help="A directive's id, or its number; none where --file names them.",
+        metavar="[REF]",
+        show_default=False,
+        autocompletion=directives,
+    ),
+]
 State = Literal[
     "reported", "noticed", "answered", "decided", "appealed", "appeal_decided", "reinstated"
 ]
@@ -51,7 +59,7 @@ State = Literal[
 
 def report(
     ctx: typer.Context,
-    ref: Ref,
+    ref: Breached = None,
     officer: Annotated[
         str | None, typer.Argument(help="An officer's id.", metavar="[OFFICER]")
     ] = None,
@@ -83,8 +91,8 @@ def report(
     """Report that an officer breached a clause.
 
     It opens a case. He must have been served by then. --file reports many, each its own case:
-    officer_id, at, evidence, and optionally clause and note. The same breach reported again is
-    the same case.
+    officer_id, at, evidence, and optionally clause and note; without REF also directive. The
+    same breach reported again is the same case.
     """
     from office.cases import Breach
 
@@ -96,9 +104,9 @@ def report(
         _report_file(ctx, ref, file, clause, by, reported_at, accept_good=accept_good)
         return
     when = this.instant(at, "--at")
-    if officer is None or clause is None or when is None or evidence is None:
+    if ref is None or officer is None or clause is None or when is None or evidence is None:
         raise Misused(
-            "case report needs OFFICER, --clause ID, --at T and --evidence TEXT; or --file CSV."
+            "case report needs REF, OFFICER, --clause ID, --at T and --evidence TEXT; or --file CSV."
         )
     with this.office() as office:
         breach = Breach(officer, clause, when, evidence, note)
@@ -111,7 +119,7 @@ def report(
 
 def _report_file(
     ctx: typer.Context,
-    ref: str,
+    ref: str | None,
     file: Path,
     clause: str | None,
     by: str | None,
@@ -123,10 +131,18 @@ def _report_file(
     from office.cases import Breach
 
     this = call(ctx)
-    rows, problems = cases_file.read_breaches(this.reads(file, "column"), clause)
+    rows, problems = cases_file.read_breaches(this.reads(file, "column"), clause, ref)
     _must_be_good(problems, accept_good=accept_good)
     breaches = [
-        Breach(row.officer_id, row.clause or "", row.at, row.evidence, row.note, row.line)
+        Breach(
+            row.officer_id,
+            row.clause or "",
+            row.at,
+            row.evidence,
+            row.note,
+            row.line,
+            row.directive,
+        )
         for row in rows
     ]
     with this.office() as office:

@@ -1,6 +1,7 @@
 """Breaches of many officers as CSV, and lists of cases.
 
-Breaches: `officer_id`, `at`, `evidence`, and optionally `clause`, `note`. Cases: `case`.
+Breaches: `officer_id`, `at`, `evidence`, and optionally `clause`, `note`; and `directive`, unless
+it is given with the command. Cases: `case`.
 """
 
 from collections.abc import Callable
@@ -10,10 +11,11 @@ from typing import NamedTuple
 
 from console.files import cells, durations
 from console.files.answers_file import NOTE, _at, _clause, _problem, _said
+from console.files.directive_file import NUMBER
 from console.files.problems import Problem
 from console.files.tables import opened
 
-COLUMNS = ("officer_id", "at", "evidence", "clause", "note")
+COLUMNS = ("directive", "officer_id", "at", "evidence", "clause", "note")
 REQUIRED = ("officer_id", "at", "evidence")
 CASE = 80
 """Characters of a case's id."""
@@ -29,14 +31,17 @@ class BreachRow(NamedTuple):
     evidence: str
     clause: str | None
     note: str | None
+    directive: str | None = None
+    """An id or a number; None: that of the command."""
 
 
 def read_breaches(
-    path: Path, clause: str | None = None
+    path: Path, clause: str | None = None, directive: str | None = None
 ) -> tuple[list[BreachRow], list[Problem]]:
     """Return the good rows, and what is wrong with the others.
 
-    ``clause`` is that of the rows that name none.
+    ``clause`` is that of the rows that name none. Each row names a directive, or none does and
+    ``directive`` is given.
 
     Raises:
         BadFile: no such file at all: not UTF-8, no header, an unknown or a missing column.
@@ -45,6 +50,7 @@ def read_breaches(
     rows: list[BreachRow] = []
     problems: list[Problem] = []
     means: dict[str, Callable[[str], str | None]] = {
+        "directive": lambda cell: cells.free(cell, NUMBER),
         "officer_id": cells.officer,
         "at": _at,
         "evidence": lambda cell: cells.free(cell, NOTE),
@@ -57,6 +63,14 @@ def read_breaches(
             officer = said.get("officer_id") or ""
             if not faults and any(said.values()) and not (said.get("clause") or clause):
                 faults.append(("clause", "", "Which clause? Name it here, or with --clause."))
+            named = said.get("directive")
+            if not faults and any(said.values()) and (named is None) == (directive is None):
+                told = (
+                    "Which directive? Name it here, or with the command."
+                    if named is None
+                    else "The directive is given with the command: leave it out here."
+                )
+                faults.append(("directive", named or "", told))
             if faults:
                 problems.append(_problem(str(path), line, faults, officer))
             elif at := said["at"]:
@@ -68,6 +82,7 @@ def read_breaches(
                         said["evidence"] or "",
                         said.get("clause") or clause,
                         said.get("note"),
+                        named,
                     )
                 )
     return rows, problems

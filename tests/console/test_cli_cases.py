@@ -79,7 +79,7 @@ def test_the_roll_changes_only_by_its_own_command(reported: Farman) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["case", "report", "1/2020", "C-2"], 2, "case report needs OFFICER, --clause ID"),
+        (["case", "report", "1/2020", "C-2"], 2, "case report needs REF, OFFICER, --clause ID"),
         ([*REPORT, "C-2", "--file", "b.csv"], 2, "--file names the officers"),
         ([*REPORT, "X", "--at", TEN, "--evidence", "x"], 5, "No roll has listed"),
         ([*REPORT, "P-1", "--at", TEN, "--evidence", "x"], 3, "P-1 had not been served"),
@@ -149,6 +149,28 @@ def test_a_file_of_breaches_is_checked_whole(banned: Farman, tmp_path: Path) -> 
     assert (without.code, "Which clause?" in without.err) == (4, True)
     alone = banned(*("case", "report", "1/2020", "--clause", "quit"), "--file", str(file))
     assert (alone.code, "Line 2, C-2: quit was not yet due" in alone.err) == (4, True)
+
+
+def test_a_file_may_name_the_directive_of_each_breach(banned: Farman, tmp_path: Path) -> None:
+    file = tmp_path / "b.csv"
+    head = "directive,officer_id,clause,at,evidence\n"
+    file.write_text(
+        f"{head}1/2020,C-1,ban,{TEN},video 1\n9/1999,C-2,ban,{TEN},video 2\n",
+        encoding="utf-8",
+    )
+    result = banned("case", "report", "--file", str(file), "--json")
+    assert result.code == 4
+    (problem,) = result.json["error"]["problems"]
+    assert (problem["line"], problem.get("field") or problem.get("column")) == (3, "directive")
+    assert banned("case", "list", "--json").json["cases"] == []
+    result = banned("case", "report", "--file", str(file), "--accept-good", "--json").json
+    assert (result["cases"], result["accepted"], len(result["refused"])) == (
+        ["hq-2020-c1"], 1, 1,
+    )  # fmt: skip
+    again = banned("case", "report", "--file", str(file), "--accept-good", "--json").json
+    assert (again["accepted"], again["repeated"]) == (0, 1)
+    twice = banned("case", "report", "1/2020", "--file", str(file))
+    assert (twice.code, "leave it out" in " ".join(twice.err.split())) == (4, True), twice
 
 
 def test_notices_are_served_by_file(banned: Farman, tmp_path: Path) -> None:
