@@ -206,6 +206,23 @@ def longest(rule: Clause) -> int | None:
     return None if not isinstance(said, str) else _seconds(said)
 
 
+def forbidden(terms: Terms, clause: str) -> str:
+    """Return the prohibition that a clause speaks of: itself, or that of a permission rule.
+
+    Raises:
+        Refused: the rule is of several prohibitions.
+
+    """
+    rule = next((one for one in terms.clauses if one.id == clause), None)
+    if rule is None or rule.kind != "permission_rule":
+        return clause
+    if len(rule.of) > 1:
+        raise errors.Refused(
+            f"{clause} says who decides on leave of {' and of '.join(rule.of)}: name one of them."
+        )
+    return rule.of[0] if rule.of else clause
+
+
 def must_need_leave(tree: Tree, terms: Terms, officer: str, clause: str, rule: Clause) -> None:
     """Check that no delegation lets the officer do what is forbidden: it goes with a post (H8).
 

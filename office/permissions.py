@@ -57,6 +57,9 @@ def request(
     must_be_listed(work, officer)
     hosting.must_host_officer(work, officer)
     why = why.strip()
+    whole = work.db.directive(name)
+    said = whole.version_at(work.now if at is None else micros(at))
+    clause = permission.forbidden(said.terms, clause)
     before = permissions.same(work.db, name, officer, clause, scope, micros(until), why)
     if before is not None:
         return _told(work, before.permission, changed=False)
@@ -68,7 +71,6 @@ def request(
     if place is None or place.gone:
         how = "was not yet on the strength" if place is None else "had left the force"
         raise Refused(f"{officer} {how} at that instant.")
-    whole = work.db.directive(name)
     if whole.state_at(t) != "in_force":
         raise Refused(f"{name} was not in force at that instant.")
     version = whole.version_at(t)

@@ -25,6 +25,7 @@ from domain.permission import (
     Revoked,
     alike,
     competent,
+    forbidden,
     granted_until,
     longest,
     must_have_desk,
@@ -171,6 +172,18 @@ def test_leave_is_asked_of_a_prohibition_and_nothing_else(name: str, reason: str
     assert no.value.reason == f"{reason}; leave can be asked of platforms."
     with pytest.raises(Refused, match=r"nothing to permit\.$"):
         ruled(WITHOUT, "quit", "uniform")
+
+
+def test_who_names_the_rule_asks_leave_of_what_it_is_about() -> None:
+    assert forbidden(TERMS, "leave") == "platforms"
+    assert forbidden(TERMS, "platforms") == "platforms"
+    assert forbidden(TERMS, "plattforms") == "plattforms"
+    both = RULE.model_copy(update={"of": (ClauseId("platforms"), ClauseId("mockery"))})
+    with pytest.raises(Refused) as no:
+        forbidden(TERMS.model_copy(update={"clauses": (both,)}), "leave")
+    assert no.value.reason == (
+        "leave says who decides on leave of platforms and of mockery: name one of them."
+    )
 
 
 def test_the_scope_is_one_of_the_rules_and_the_nearest_is_named() -> None:
