@@ -163,22 +163,23 @@ def _strength(work: Work, moment: Moment) -> dict[str, Any]:
 
 def _known(work: Work, rows: Sequence[Listed], moment: Moment) -> dict[str, dict[str, Any]]:
     """Return how listed officers stand at the instant; None stands for one known only later."""
-    work.db.stage(
+    db, same = work.db, "r.officer = k.officer"
+    db.stage(
         "stage_keys", ("n", "directive", "officer"), ((0, "", row.officer_id) for row in rows)
     )
     names = ("unit", "gone", *_FIELDS)
     found: dict[str, dict[str, Any]] = {
         row[0]: dict(zip(names, row[1:], strict=True))
-        for row in work.db.run(
+        for row in db.run(
             "SELECT k.officer, r.unit, r.gone, r.belt_no, r.name, r.rank, r.designation, r.duty,"
-            " r.joined_on, r.phone FROM stage_keys k JOIN {roll} r"
-            " ON r.officer = k.officer AND r.at <= :t AND r.until > :t",
+            " r.joined_on, r.phone FROM stage_keys k "
+            + db.looked_up("{roll} r", f"{same} AND r.at <= :t AND r.until > :t"),
             t=moment.at,
         )
     }
     blank: dict[str, Any] = dict.fromkeys(names) | {"gone": 0}
-    for (officer,) in work.db.run(
-        "SELECT DISTINCT k.officer FROM stage_keys k JOIN {roll} r ON r.officer = k.officer"
+    for (officer,) in db.run(
+        f"SELECT DISTINCT k.officer FROM stage_keys k {db.looked_up('{roll} r', same)}"
     ):
         found.setdefault(officer, dict(blank))
     return found
