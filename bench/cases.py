@@ -369,13 +369,16 @@ def reporting(folder: Path, store: str, file: str, leaves: str) -> Result:
     with _office(folder, store) as office:
         name = office.issue(load.policy(), "c" * 64, at=load.ISSUED)["directive"]
         started = time.perf_counter()
-        found, problems = read_breaches(Path(file))
+        found, problems = read_breaches(Path(file), directive=name)
         breaches = [
             Breach(row.officer_id, row.clause or "", row.at, row.evidence, line=row.line)
             for row in found
         ]
         outcome = office.report_breaches(name, breaches)
         seconds = time.perf_counter() - started
+        if problems or outcome["accepted"] != len(found):
+            msg = f"{len(problems)} lines were not read, {outcome['accepted']} of {len(found)} taken"
+            raise RuntimeError(msg)
         with working(office.store, "hq", NOW) as work:
             for n in range(int(leaves)):
                 permissions.request(
@@ -390,7 +393,6 @@ def reporting(folder: Path, store: str, file: str, leaves: str) -> Result:
     return {
         "seconds": seconds,
         "accepted": outcome["accepted"],
-        "problems": len(problems),
         "leaves": len(listed),
         "listing": statistics.median(spent) * 1e3,
     }
