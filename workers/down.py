@@ -35,6 +35,8 @@ WITHIN = 0.1
 """and the seconds in which they gather."""
 STILL = 15.0
 """Seconds in which nothing moves, though there is something to read, until it is begun anew."""
+STOPS = 6.0
+"""Seconds in which Faust stops, or it is left: after a crash of its agent it may never return."""
 SESSION = 6.0
 """Seconds for which the broker waits for a reader that is gone."""
 
@@ -137,7 +139,15 @@ class Down:
         """Finish the batch under way, commit, and leave."""
         await self._idle.wait()
         nothing = self._top() is None
-        await self.app.stop()
+        stopping = asyncio.ensure_future(self.app.stop())
+        try:
+            await asyncio.wait({stopping}, timeout=STOPS)
+            if stopping.done():
+                stopping.result()
+            else:
+                self._role.log.warning("left", detail=f"Faust did not stop within {STOPS:g} s.")
+        finally:
+            stopping.cancel()
         await self.reader.close()
         if nothing:
             # Who comes back under his old name is given what he had: nothing.
