@@ -1,6 +1,7 @@
 """Questions: what the projections answer, in the words and shapes of the contract."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -739,7 +740,7 @@ def _issue(
             "state": whole.state_at(at),
             "relation": "root" if main is None else main.relation,
             "reason": None if main is None else main.reason,
-            "links": _links(issue),
+            "links": [asdict(link) for link in issue.links],
             "population": come.population,
             "served_percent": come.percent(come.served),
             "acknowledged_percent": come.percent(come.acknowledged),
@@ -778,22 +779,10 @@ CURVE = (1, 7, 30, 90)
 """Days after an issue at which its effect is told."""
 
 
-def _links(issue: Issue) -> list[dict[str, Any]]:
-    return [
-        {
-            "relation": link.relation,
-            "ref": link.ref,
-            "reason": link.reason,
-            "kind": link.kind,
-            "id": link.id,
-        }
-        for link in issue.links
-    ]
-
-
 def effect(db: Database, ref: str, asked: Moment, now: Micros) -> dict[str, Any]:
     """Tell what each issue of a line achieved: its curve, its cases, and when the next came."""
     told = lineage(db, ref, asked, now)
+    zone_ = force.zone(db)
     issued = [one for one in told["chain"] if one["kind"] == "directive"]
     for one, following in zip(issued, [*issued[1:], None], strict=True):
         whole = db.directive(one["directive"])
@@ -802,7 +791,7 @@ def effect(db: Database, ref: str, asked: Moment, now: Micros) -> dict[str, Any]
         purpose = whole.version_at(asked.at).terms.purpose
         one["purpose"] = None if purpose is None else words(purpose)
         one["curve"] = [
-            _point(db, one["directive"], days, asked.at, now, force.zone(db)) for days in CURVE
+            _point(db, one["directive"], days, asked.at, now, zone_) for days in CURVE
         ]
         one["next_after_days"] = None if following is None else round((upto - since) / DAY, 2)
         one["cases_per_30_days"] = round(one["cases"] / max((upto - since) / (30 * DAY), 1), 2)

@@ -7,7 +7,7 @@ oldest first, each with its numbers; computed when it is asked, nothing is store
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.directive import Directive, Lineage
@@ -53,13 +53,18 @@ class Achieved:
     acknowledged: int
     complied: int
     exempt: int
-    cases: int
-    ninety: Micros | None
+    cases: int = 0
+    ninety: Micros | None = None
     """After how long nine in ten of those bound and not exempt had complied; None: never."""
+
+    @property
+    def owed(self) -> int:
+        """How many owe it: the bound who are not exempt."""
+        return self.population - self.exempt
 
     def percent(self, count: int, *, owed: bool = False) -> float:
         """Return a count in per cent of the bound, or of those who owe it, to a tenth."""
-        of = self.population - (self.exempt if owed else 0)
+        of = self.owed if owed else self.population
         return round(100 * count / of, 1) if of > 0 else 0.0
 
 
@@ -134,38 +139,35 @@ def _in_order(issues: Sequence[Issue]) -> list[Issue]:
 
 def achieved(db: Database, name: str, at: Micros, now: Micros) -> Achieved:
     """Return what an order had come to at an instant; once ended, what it had come to by then."""
-    directive = db.directive(name)
-    last = at if directive.ended_at is None else min(at, directive.ended_at - 1)
-    population, served, _, acknowledged, complied, exempt, _, _ = _counts(db, name, last, now)
+    last = _last(db.directive(name), at)
     cases = db.tuples(
         "SELECT COUNT(*) FROM {cases} WHERE directive = :d AND reported_at <= :t", d=name, t=at
     )
-    return Achieved(
-        population,
-        served,
-        acknowledged,
-        complied,
-        exempt,
-        int(cases[0][0]),
-        ninety(db, name, last, now),
+    return replace(
+        _counted(db, name, last, now),
+        cases=int(cases[0][0]),
+        ninety=ninety(db, name, last, now),
     )
 
 
-def _counts(db: Database, name: str, at: Micros, now: Micros) -> Sequence[int]:
+def _last(directive: Directive, at: Micros) -> Micros:
+    """Return the last instant up to ``at`` at which an order counts anybody."""
+    return at if directive.ended_at is None else min(at, directive.ended_at - 1)
+
+
+def _counted(db: Database, name: str, at: Micros, now: Micros) -> Achieved:
     counted = status.standing(db, name, Moment(at), now)
     root = counted.tree.root
-    return [0] * len(status.NUMBERS) if root is None else counted.under[root]
+    numbers = [0] * len(status.NUMBERS) if root is None else counted.under[root]
+    population, served, _, acknowledged, complied, exempt, _, _ = numbers
+    return Achieved(population, served, acknowledged, complied, exempt)
 
 
 def after(db: Database, name: str, days: int, at: Micros, now: Micros) -> Achieved | None:
     """Return what an order had come to so many days after its issue; None: not there yet."""
     directive = db.directive(name)
     then = directive.issued_at + days * DAY
-    last = at if directive.ended_at is None else min(at, directive.ended_at - 1)
-    if then > last:
-        return None
-    population, served, _, acknowledged, complied, exempt, _, _ = _counts(db, name, then, now)
-    return Achieved(population, served, acknowledged, complied, exempt, 0, None)
+    return None if then > _last(directive, at) else _counted(db, name, then, now)
 
 
 def ninety(db: Database, name: str, last: Micros, now: Micros) -> Micros | None:
@@ -180,9 +182,9 @@ def ninety(db: Database, name: str, last: Micros, now: Micros) -> Micros | None:
     level = 3 if acts else 2
 
     def reached(at: Micros) -> bool:
-        population, _, _, acknowledged, complied, exempt, _, _ = _counts(db, name, at, now)
-        owed = population - exempt
-        return owed > 0 and (complied if acts else acknowledged) >= NINETY * owed
+        come = _counted(db, name, at, now)
+        done = come.complied if acts else come.acknowledged
+        return come.owed > 0 and done >= NINETY * come.owed
 
     hours = _tallied(db, name, last, "complied" if acts else "acknowledged")
     if not by_hours(directive):
