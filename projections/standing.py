@@ -98,17 +98,14 @@ def shorter(db: Database, directive: str, unit: str) -> Sequence[Shorter]:
     return known.get(UnitId(unit), ())
 
 
-def due_term(
-    due: Due, rules: Asked, name: str, clock: str | None = None
-) -> tuple[str, dict[str, object]]:
+def due_term(due: Due, rules: Asked, name: str) -> tuple[str, dict[str, object]]:
     """Return when a deadline runs out, as an expression on ``s`` of `standing`, with its values."""
-    clock = clock or due.clock
     if due.at is not None:
         return f"CAST(:{name} AS BIGINT)", {name: micros(due.at)}
     within = (due.within or 0) * SECOND
-    if clock == "issue":
+    if due.clock == "issue":
         return f"CAST(:{name} AS BIGINT)", {name: max(rules.issued, rules.restarted) + within}
-    start = "s.received_at" if clock == "receipt" else "s.served_at"
+    start = "s.received_at" if due.clock == "receipt" else "s.served_at"
     return (
         f"(CASE WHEN {start} > :restarted THEN {start} ELSE :restarted END + :{name})",
         {name: within, "restarted": rules.restarted},

@@ -181,11 +181,10 @@ _SHORTENED = (
 
 
 def _officers(
-    db: Database, directive: Directive, rules: Asked, moment: Moment
+    db: Database, directive: Directive, rules: Asked, moment: Moment, *, shortened: bool
 ) -> tuple[str, dict[str, object]]:
     """Return a SELECT of the bound without pleas: unit, served, read, ack, act and due columns."""
     known = FOREVER if moment.known is None else moment.known
-    shortened = bool(hops.shorter(db, directive.id or "", moment))
     dues, short, values = _act_terms(rules, shortened=shortened)
     acts = [
         f"CASE WHEN a.act_{n} IS NULL THEN a.every WHEN a.every IS NULL OR a.act_{n} < a.every"
@@ -229,7 +228,8 @@ def _counted(
 ) -> dict[UnitId, Counts]:
     """Count officers from their rows and answers."""
     rules = Asked.of(directive, moment.at, version)
-    sql, values = _officers(db, directive, rules, moment)
+    shortened = bool(hops.shorter(db, name, moment))
+    sql, values = _officers(db, directive, rules, moment, shortened=shortened)
     acts = range(len(rules.required))
     complied = " AND ".join(f"act_{n} IS NOT NULL" for n in acts) or "1 = 0"
     overdue = " OR ".join(f"(due_{n} <= :t AND act_{n} IS NULL)" for n in acts) or "1 = 0"
@@ -385,8 +385,8 @@ def overdue(db: Database, name: str, moment: Moment) -> list[tuple[str, UnitId, 
     if directive.state_at(moment.at) != "in_force":
         return []
     rules = Asked.of(directive, moment.at)
-    sql, values = _officers(db, directive, rules, moment)
     shortened = bool(hops.shorter(db, name, moment))
+    sql, values = _officers(db, directive, rules, moment, shortened=shortened)
     found: dict[tuple[str, UnitId, Micros], int] = {}
     for n, clause in enumerate(rules.required):
         if rules.terms[n] is None and not shortened:
