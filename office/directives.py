@@ -241,19 +241,14 @@ def acknowledge(
     if work.db.directive(name).state_at(micros(when)) != "in_force":
         raise Refused("The directive is not in force at that instant.")
     head = tree.heads.get(here)
-    if by is None:
-        if state.received_at is not None and (head is None or head.holder is None):
-            desk = "has no head" if head is None else f"has its head {head.id} vacant"
-            raise Refused(f"{unit} {desk}: name who acknowledges with --by.")
-        by = head.id if head else ""
-    elif by not in tree.posts:
-        raise Unknown(f"There is no post {by!r}.")
-    elif not tree.commands(PostId(by), here):
-        raise Refused(f"{by} neither belongs to {unit} nor commands it.")
+    if by is None and state.received_at is None:  # which is what the relay refuses
+        post = PostId("" if head is None else head.id)
+    else:
+        post = _desk(tree, here, by, "acknowledges")
     fact = relay.Acknowledged(
-        **work.about(when, f"post:{by}", "desk"),
-        by=PostId(by),
-        officer=tree.posts[PostId(by)].holder if by in tree.posts else None,
+        **work.about(when, f"post:{post}", "desk"),
+        by=post,
+        officer=tree.posts[post].holder if post in tree.posts else None,
     )
     facts = RELAY.decide(relay.Acknowledge(fact), state)
     work.append([(relay.stream(name, unit, work.office), one) for one in facts])
@@ -450,13 +445,13 @@ def _clause(terms: Terms, clause: str, number: str) -> Clause:
     return found
 
 
-def _desk(tree: Tree, unit: UnitId, by: str | None) -> PostId:
+def _desk(tree: Tree, unit: UnitId, by: str | None, does: str = "speaks for it") -> PostId:
     """Return who speaks for a unit: the post named, or its head, if it is held."""
     head = tree.heads.get(unit)
     if by is None:
         if head is None or head.holder is None:
             desk = "has no head" if head is None else f"has its head {head.id} vacant"
-            raise Refused(f"{unit} {desk}: name who speaks for it with --by.")
+            raise Refused(f"{unit} {desk}: name who {does} with --by.")
         return head.id
     if by not in tree.posts:
         raise Unknown(f"There is no post {by!r}.")
